@@ -1,0 +1,7 @@
+"""Entry point of ``python -m groundsynth <verb>``."""
+
+import sys
+
+from groundsynth.cli import main
+
+sys.exit(main())

@@ -1,0 +1,146 @@
+"""The command line: ``python -m groundsynth <verb> --name value ...``.
+
+A verb is a typed function with keyword-only parameters; its signature is its command line, so
+that a rule, a test and a person at a shell call the same thing. The module of a verb is
+imported only when the verb is called: heavy libraries cost seconds in every job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import resource
+import sys
+import time
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from groundsynth import __version__
+from groundsynth.errors import GroundsynthError
+from groundsynth.verbs import VERBS
+
+TIMING = "timing: "
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; 0 on success, else one sentence on standard error and a non-zero code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if words[0] == "--version":
+        print(f"groundsynth {__version__}")
+        return 0
+    if words[0] not in VERBS:
+        print(
+            f"There is no verb {words[0]!r}; 'python -m groundsynth' lists them.",
+            file=sys.stderr,
+        )
+        return 2
+    return _run(words[0], words[1:])
+
+
+def _run(verb: str, words: list[str]) -> int:
+    started = time.monotonic()
+    function = load_verb(verb)
+    imported = time.monotonic()
+    options = vars(parser_of(verb, function).parse_args(words))
+    try:
+        function(**options)
+    except GroundsynthError as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    record = {
+        "verb": verb,
+        "import_seconds": round(imported - started, 2),
+        "work_seconds": round(time.monotonic() - imported, 2),
+        "peak_mb": round(peak),
+    }
+    print(TIMING + json.dumps(record), file=sys.stderr)
+    return 0
+
+
+def load_verb(verb: str) -> Callable[..., None]:
+    """Import the module of ``verb`` and return its function."""
+    module, _, name = VERBS[verb].partition(":")
+    function: Callable[..., None] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def parser_of(verb: str, function: Callable[..., None]) -> argparse.ArgumentParser:
+    """Command line of a verb, from the signature and docstring of its function."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m groundsynth {verb}",
+        description=inspect.getdoc(function),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    hints = typing.get_type_hints(function)
+    for parameter in inspect.signature(function).parameters.values():
+        settings = _settings(hints[parameter.name])
+        required = parameter.default is inspect.Parameter.empty
+        if not required:
+            settings["default"] = parameter.default
+        name = "--" + parameter.name.replace("_", "-")
+        parser.add_argument(name, dest=parameter.name, required=required, **settings)
+    return parser
+
+
+def _settings(hint: Any) -> dict[str, Any]:
+    """argparse settings of a parameter's type."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is list:
+        return {**_settings(inner[0]), "nargs": "*"}
+    if origin is Literal:
+        return {"choices": inner}
+    if origin in (Union, UnionType) and NoneType in inner:
+        kind = next(choice for choice in inner if choice is not NoneType)
+        convert = _settings(kind).get("type", str)
+        return {"type": _optional(convert)}
+    if hint in (dict, Any) or origin is dict:
+        return {"type": _json, "metavar": "JSON"}
+    if hint is bool:
+        return {"type": _boolean, "metavar": "true|false"}
+    if hint in (str, int, float, Path):
+        return {"type": hint}
+    raise TypeError(f"no command-line form for {hint}")
+
+
+def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    def optional(text: str) -> Any:
+        return None if text in ("", "None", "null") else convert(text)
+
+    return optional
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [
+        f"  {verb:<{width}}  {place.split(':')[0]}" for verb, place in VERBS.items()
+    ]
+    return "\n".join(
+        [
+            "usage: python -m groundsynth <verb> [--name value ...]   (<verb> --help: its options)",
+            "",
+        ]
+        + lines
+    )

@@ -1,0 +1,126 @@
+"""The legend: the land-cover classes of a run, in the order of their index.
+
+Masks hold class indices 0 to K-1 as uint8, and ``UNLABELLED`` (255) where nothing is known.
+Raster codes (ESA WorldCover 10, 20, ...) exist only in source rasters, colours only in drawings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groundsynth.errors import ConfigurationError, InputError
+
+UNLABELLED = 255
+MAX_CLASSES = 254
+
+
+@dataclass(frozen=True)
+class LandCoverClass:
+    """One class: its name, the raster codes merged into it, and its colour for drawings (RGB)."""
+
+    name: str
+    codes: tuple[int, ...]
+    color: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The classes of a run in index order, and the raster codes that mean "not labelled"."""
+
+    classes: tuple[LandCoverClass, ...]
+    no_data: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.classes) <= MAX_CLASSES:
+            raise ConfigurationError(
+                f"The legend has {len(self.classes)} classes; give 2 to {MAX_CLASSES} in "
+                "legend.classes."
+            )
+        _require_unique([c.name for c in self.classes], "class name")
+        codes = [code for c in self.classes for code in c.codes]
+        _require_unique([*codes, *self.no_data], "raster code")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names in index order."""
+        return tuple(c.name for c in self.classes)
+
+    def index(self, name: str) -> int:
+        """Index of the class called ``name``; ConfigurationError names the known ones."""
+        if name not in self.names:
+            raise ConfigurationError(
+                f"The legend has no class {name!r}; its classes are {', '.join(self.names)}."
+            )
+        return self.names.index(name)
+
+    def colors(self) -> np.ndarray:
+        """uint8 [256, 3]: colour of each mask value; black for values that are no class."""
+        table = np.zeros((256, 3), np.uint8)
+        for index, entry in enumerate(self.classes):
+            table[index] = entry.color
+        return table
+
+    def colorize(self, mask: np.ndarray) -> np.ndarray:
+        """uint8 [..., H, W] class indices -> uint8 [..., H, W, 3] RGB, for drawings only."""
+        return self.colors()[mask]
+
+    def encode(self, codes: np.ndarray, where: str | Path) -> np.ndarray:
+        """Raster codes [...] -> uint8 class indices [...]; ``no_data`` becomes UNLABELLED.
+
+        Raises InputError that names the file ``where`` and the codes outside the legend.
+        """
+        values = np.asarray(codes)
+        if values.dtype != np.uint8:
+            outside = (values < 0) | (values > 255)
+            if outside.any():
+                self._refuse(values[outside], where)
+            values = values.astype(np.uint8)
+        table = np.full(256, UNLABELLED, np.uint8)
+        known = np.zeros(256, bool)
+        for index, entry in enumerate(self.classes):
+            table[list(entry.codes)] = index
+            known[list(entry.codes)] = True
+        known[list(self.no_data)] = True
+        present = np.bincount(values.ravel(), minlength=256) > 0
+        if (present & ~known).any():
+            self._refuse(np.flatnonzero(present & ~known), where)
+        return table[values]
+
+    def _refuse(self, codes: np.ndarray, where: str | Path) -> None:
+        listed = ", ".join(str(code) for code in np.unique(codes)[:8])
+        raise InputError(
+            f"{where} holds the land-cover codes {listed}, which the legend does not list; add "
+            "them to the codes of a class or to legend.no_data."
+        )
+
+    @classmethod
+    def from_json(cls, value: str | dict[str, Any]) -> Legend:
+        """Build from the configuration's ``legend`` section (a dict, or its JSON text)."""
+        section = json.loads(value) if isinstance(value, str) else value
+        classes = tuple(
+            LandCoverClass(
+                name=entry["name"],
+                codes=tuple(entry["codes"]),
+                color=tuple(entry["color"]),
+            )
+            for entry in section["classes"]
+        )
+        return cls(classes=classes, no_data=tuple(section.get("no_data", (0,))))
+
+
+def _require_unique(values: Sequence[object], what: str) -> None:
+    repeated = sorted({str(v) for v in values if values.count(v) > 1})
+    if repeated:
+        raise ConfigurationError(
+            f"The legend lists the {what} {', '.join(repeated)} more than once; each may stand "
+            "in one place only."
+        )

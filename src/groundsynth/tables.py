@@ -1,0 +1,198 @@
+"""Arrow schema of each Parquet table, checked when a table is written and when it is read.
+
+Every table carries its provenance as JSON in the schema's metadata. Reading needs pyarrow only;
+the geometry column of the patch index is WKB with GeoParquet metadata, so that geopandas opens
+the file as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groundsynth.errors import InputError
+from groundsynth.files import atomic
+from groundsynth.landcover import Legend
+
+TEXT, REAL, WHOLE = pa.string(), pa.float64(), pa.int64()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in columns.items()])
+
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "real_index": _schema(
+        patch_id=TEXT,
+        tile=TEXT,
+        row=pa.int32(),
+        column=pa.int32(),
+        split=TEXT,
+        crs=TEXT,
+        transform=pa.list_(REAL, 6),
+        geometry=pa.binary(),
+        year=pa.int32(),
+        scaling=TEXT,
+    ),
+    "synthetic_index": _schema(
+        sample_id=TEXT,
+        population=TEXT,
+        seed=WHOLE,
+        condition_patch_id=TEXT,
+        model_digest=TEXT,
+    ),
+    "confidence": _schema(population=TEXT, id=TEXT, confidence=pa.float32()),
+    "confusion": _schema(
+        architecture=TEXT,
+        mix=TEXT,
+        seed=WHOLE,
+        patch_id=TEXT,
+        counts=pa.list_(pa.int32()),
+    ),
+    "captions": _schema(
+        population=TEXT,
+        id=TEXT,
+        captioner=TEXT,
+        caption=TEXT,
+        raw=TEXT,
+        status=TEXT,
+        tokens=pa.int32(),
+        prompt_version=TEXT,
+        seed=WHOLE,
+        model=TEXT,
+        revision=TEXT,
+        engine=TEXT,
+        engine_version=TEXT,
+    ),
+    "caption_scores": _schema(
+        population=TEXT,
+        id=TEXT,
+        captioner=TEXT,
+        cosine=pa.float32(),
+        clipscore=pa.float32(),
+        truncated=pa.bool_(),
+    ),
+    "features": _schema(
+        population=TEXT, id=TEXT, model=TEXT, vector=pa.list_(pa.float32())
+    ),
+    "coordinates": _schema(
+        population=TEXT, id=TEXT, method=TEXT, x=REAL, y=REAL, parameters=TEXT
+    ),
+    "history": _schema(step=WHOLE, images=WHOLE, seconds=REAL, name=TEXT, value=REAL),
+}
+
+
+def composition_schema(legend: Legend) -> pa.Schema:
+    """Schema of the composition table: one ``share_<class>`` column (percent) for each class."""
+    shares = {f"share_{name}": pa.float32() for name in legend.names}
+    return _schema(
+        population=TEXT,
+        id=TEXT,
+        mask_source=TEXT,
+        **shares,
+        unlabelled_share=pa.float32(),
+    )
+
+
+def write_table(
+    path: Path,
+    columns: Mapping[str, Sequence[Any] | pa.Array],
+    schema: str | pa.Schema,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write ``columns`` as a Parquet table (zstd), atomically.
+
+    ``schema`` is a name in SCHEMAS, or an Arrow schema. A missing or surplus column, or a value
+    that does not fit, is a ValueError: it is a defect of the caller.
+    """
+    expected = SCHEMAS[schema] if isinstance(schema, str) else schema
+    if set(columns) != set(expected.names):
+        raise ValueError(
+            f"columns {sorted(columns)} are not those of {path}: {expected.names}"
+        )
+    arrays = [_array(columns[field.name], field.type) for field in expected]
+    record = json.dumps(dict(provenance), ensure_ascii=False)
+    metadata = {b"groundsynth": record.encode(), **(expected.metadata or {})}
+    table = pa.Table.from_arrays(arrays, schema=expected.with_metadata(metadata))
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _array(values: Sequence[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values.cast(kind)
+    return pa.array(values, kind)
+
+
+def read_table(
+    path: Path, schema: str | pa.Schema, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read a Parquet table, or some of its columns, and check it against ``schema``.
+
+    Raises InputError that names the file and the first column that is missing or of another
+    type, or says that the file is missing or broken.
+    """
+    expected = SCHEMAS[schema] if isinstance(schema, str) else schema
+    wanted = list(columns) if columns is not None else expected.names
+    try:
+        found = pq.read_schema(path)
+        for name in wanted:
+            _check_column(path, found, expected.field(name))
+        return pq.read_table(path, columns=wanted)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run the stage that writes it.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(
+            f"{path} is truncated or no Parquet file ({first}); delete it and run its stage again."
+        ) from None
+
+
+def _check_column(path: Path, found: pa.Schema, field: pa.Field) -> None:
+    if field.name not in found.names:
+        raise InputError(
+            f"{path} has no column {field.name!r}; it was written by another version or is "
+            "another table: delete it and run its stage again."
+        )
+    actual = found.field(field.name).type
+    if not _compatible(actual, field.type):
+        raise InputError(
+            f"{path} has the column {field.name!r} as {actual} instead of {field.type}; delete "
+            "it and run its stage again."
+        )
+
+
+def _compatible(actual: pa.DataType, expected: pa.DataType) -> bool:
+    if actual == expected:
+        return True
+    lists = pa.types.is_list(actual) or pa.types.is_fixed_size_list(actual)
+    if lists and hasattr(expected, "value_type"):
+        return bool(actual.value_type == expected.value_type)
+    strings = {pa.string(), pa.large_string()}
+    return actual in strings and expected in strings
+
+
+def read_tables(
+    paths: Sequence[Path], schema: str | pa.Schema, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read several files of one kind and put them one after another, in the given order."""
+    tables = [
+        read_table(path, schema, columns).replace_schema_metadata(None)
+        for path in paths
+    ]
+    if not tables:
+        expected = SCHEMAS[schema] if isinstance(schema, str) else schema
+        return expected.empty_table()
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The provenance record of a table; an empty one where the file carries none."""
+    metadata = pq.read_schema(path).metadata or {}
+    record: dict[str, Any] = json.loads(metadata.get(b"groundsynth", b"{}"))
+    return record
