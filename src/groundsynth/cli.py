@@ -137,10 +137,5 @@ def _overview() -> str:
     lines = [
         f"  {verb:<{width}}  {place.split(':')[0]}" for verb, place in VERBS.items()
     ]
-    return "\n".join(
-        [
-            "usage: python -m groundsynth <verb> [--name value ...]   (<verb> --help: its options)",
-            "",
-        ]
-        + lines
-    )
+    usage = "usage: python -m groundsynth <verb> [--name value ...]   (<verb> --help: its options)"
+    return "\n".join([usage, "", *lines])
