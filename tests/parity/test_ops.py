@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ def relative_error(actual: Tensor, expected: Tensor) -> float:
     return ((actual - expected).abs().max() / scale).item()
 
 
+@pytest.mark.parity
 def test_upfirdn2d_output_and_gradient(reference: Load) -> None:
     for case in reference("upfirdn2d_cases.pt"):
         x, y, dy, dx = (case.pop(name) for name in ("x", "y", "dy", "dx"))
@@ -28,6 +30,7 @@ def test_upfirdn2d_output_and_gradient(reference: Load) -> None:
         assert relative_error(gradient, dx) < 2e-6, case
 
 
+@pytest.mark.parity
 def test_upfirdn2d_in_channels_last_order(reference: Load) -> None:
     for case in reference("upfirdn2d_cases.pt"):
         x, y, _, _ = (case.pop(name) for name in ("x", "y", "dy", "dx"))
@@ -35,6 +38,7 @@ def test_upfirdn2d_in_channels_last_order(reference: Load) -> None:
         assert relative_error(actual, y) < 2e-6, case
 
 
+@pytest.mark.parity
 def test_filtered_lrelu_output_and_gradients(reference: Load) -> None:
     for case in reference("filtered_lrelu_cases.pt"):
         x, b, y, dy, dx, db = (case.pop(name) for name in ("x", "b", "y", "dy", "dx", "db"))
@@ -47,6 +51,7 @@ def test_filtered_lrelu_output_and_gradients(reference: Load) -> None:
         assert relative_error(gradient_b, db) < 1e-5, case
 
 
+@pytest.mark.parity
 def test_bias_act_output_and_gradient(reference: Load) -> None:
     for case in reference("bias_act_cases.pt"):
         x = case["x"].requires_grad_(True)
@@ -57,6 +62,7 @@ def test_bias_act_output_and_gradient(reference: Load) -> None:
         assert relative_error(gradient, case["dx"]) < 1e-6, label
 
 
+@pytest.mark.parity
 def test_conv2d_resample_output(reference: Load) -> None:
     for case in reference("conv2d_resample_cases.pt"):
         x, w, y = (case.pop(name) for name in ("x", "w", "y"))
