@@ -1,0 +1,1 @@
+"""Class shares of every mask, and how they differ between populations."""
