@@ -1,0 +1,1 @@
+"""Land-cover segmentation: six architectures trained on mixes of real and synthetic patches."""

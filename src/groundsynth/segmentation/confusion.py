@@ -1,0 +1,85 @@
+"""Confusion counts of a model on patches: one K x K matrix a patch, counted on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from groundsynth.device import autocast
+from groundsynth.landcover import UNLABELLED
+from groundsynth.segmentation.data import Patches, batches_in_order, read_batches
+from groundsynth.segmentation.preprocessing import as_images, as_masks, standardise
+from groundsynth.tables import write_table
+
+
+def count_confusion(prediction: torch.Tensor, truth: torch.Tensor, classes: int) -> torch.Tensor:
+    """int64 [N, K, K] pixel counts, rows truth, of two int64 [N, H, W] maps.
+
+    Pixels whose truth is 255 (unlabelled) count nowhere.
+    """
+    count = len(truth)
+    patch = torch.arange(count, device=truth.device).view(-1, 1, 1)
+    cell = (patch * classes + truth) * classes + prediction
+    surplus = count * classes * classes
+    cell = torch.where(truth == UNLABELLED, surplus, cell)
+    counts = torch.bincount(cell.flatten(), minlength=surplus + 1)[:surplus]
+    return counts.view(count, classes, classes)
+
+
+def confusion_of(
+    model: nn.Module,
+    patches: Patches,
+    *,
+    classes: int,
+    batch: int,
+    device: torch.device,
+    precision: str,
+    after_batch: Callable[[int], None] = lambda size: None,
+) -> np.ndarray:
+    """int32 [N, K, K] counts of the model's predictions on every patch, in order.
+
+    The model is left in evaluation mode. ``after_batch`` is called with the size of each batch
+    that is done. Memory does not grow with the patches but by their counts.
+    """
+    model.eval()
+    counts = np.zeros((len(patches), classes, classes), np.int32)
+    done = 0
+    positions = batches_in_order(len(patches), batch)
+    for images, masks in read_batches(patches, positions, classes):
+        with torch.inference_mode(), autocast(device, precision):
+            logits = model(standardise(as_images(images, device)))
+            found = count_confusion(logits.argmax(1), as_masks(masks, device), classes)
+        counts[done : done + len(images)] = found.cpu().numpy()
+        done += len(images)
+        after_batch(len(images))
+    return counts
+
+
+def write_confusion(
+    path: Path,
+    ids: Sequence[str],
+    counts: np.ndarray,
+    *,
+    architecture: str,
+    mix: str,
+    seed: int,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write int32 [N, K, K] counts as the table of the schema ``confusion``, one row a patch."""
+    rows, cells = len(ids), int(np.prod(counts.shape[1:]))
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * cells)
+    flat = pa.array(np.ascontiguousarray(counts, np.int32).ravel())
+    columns = {
+        "architecture": [architecture] * rows,
+        "mix": [mix] * rows,
+        "seed": [seed] * rows,
+        "patch_id": list(ids),
+        "counts": pa.ListArray.from_arrays(offsets, flat),
+    }
+    write_table(path, columns, "confusion", provenance)

@@ -1,0 +1,137 @@
+"""Chosen patches of the populations, in batches: the training mix and the real splits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundsynth.errors import ConfigurationError, InputError
+from groundsynth.landcover import UNLABELLED
+from groundsynth.segmentation.populations import Population
+
+AHEAD = 2
+"""Batches that are read while the one before is computed on."""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Chosen rows of populations, in a fixed order."""
+
+    parts: tuple[tuple[Population, np.ndarray], ...]
+
+    def __len__(self) -> int:
+        return sum(len(rows) for _, rows in self.parts)
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each patch, in order."""
+        return [population.ids[row] for population, rows in self.parts for row in rows]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Height and width in pixels; InputError when the populations differ."""
+        sizes = {p.images.row_shape[:2] for p, rows in self.parts if len(rows)}
+        if len(sizes) > 1:
+            raise InputError(
+                f"The populations of a mix have patches of different sizes {sorted(sizes)}; "
+                "sample the generators at the size of the real patches."
+            )
+        return next(iter(sizes), ())
+
+    def gather(self, positions: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images uint8 [B, H, W, 3] and masks uint8 [B, H, W] at ``positions``.
+
+        Raises InputError when a mask holds a value that is neither a class nor 255.
+        """
+        images = np.empty((len(positions), *self.size, 3), np.uint8)
+        masks = np.empty((len(positions), *self.size), np.uint8)
+        start = 0
+        for population, rows in self.parts:
+            here = np.flatnonzero((positions >= start) & (positions < start + len(rows)))
+            if len(here):
+                wanted = rows[positions[here] - start]
+                images[here] = population.images.gather(wanted)
+                masks[here] = population.masks.gather(wanted)
+            start += len(rows)
+        self._check_classes(masks, positions, classes)
+        return images, masks
+
+    def _check_classes(self, masks: np.ndarray, positions: np.ndarray, classes: int) -> None:
+        wrong = (masks >= classes) & (masks != UNLABELLED)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong.any((1, 2)))[0])
+            raise InputError(
+                f"The mask of {self.ids[positions[row]]} holds the value "
+                f"{masks[row][wrong[row]][0]}, but the legend has {classes} classes; make the "
+                "masks with the same legend."
+            )
+
+
+def split_of(population: Population, split: str) -> Patches:
+    """The real patches of one split; InputError when there is none."""
+    rows = np.flatnonzero(np.asarray(population.splits) == split)
+    if not len(rows):
+        raise InputError(
+            f"The {split} split has no patch; enlarge the area or the split's fraction in "
+            "patches.split."
+        )
+    return Patches(((population, rows),))
+
+
+def first_samples(population: Population, count: int, name: str) -> Patches:
+    """The first ``count`` samples by id; ConfigurationError when there are fewer."""
+    if count > len(population.ids):
+        raise ConfigurationError(
+            f"The mix asks for {count} {name} samples, but only {len(population.ids)} exist; "
+            f"lower the number in the mix or raise the number of {name} samples."
+        )
+    order = np.argsort(np.asarray(population.ids), kind="stable")
+    return Patches(((population, np.sort(order[:count])),))
+
+
+def joined(parts: Iterable[Patches]) -> Patches:
+    """Several sets of patches, one after another."""
+    return Patches(tuple(part for patches in parts for part in patches.parts))
+
+
+def shuffled_batches(
+    count: int, batch: int, seed: int, first_step: int, last_step: int
+) -> Iterator[np.ndarray]:
+    """Positions of the batches of steps ``first_step`` to ``last_step`` (exclusive).
+
+    Each pass over ``count`` patches has an order of its own that follows from the seed and the
+    number of the pass, so that a resumed training sees the same batches. The few patches left
+    over at the end of a pass wait for the next one: every batch has the same size.
+    """
+    size = min(batch, count)
+    per_pass = count // size
+    order, current = np.empty(0, np.int64), -1
+    for step in range(first_step, last_step):
+        number, place = divmod(step, per_pass)
+        if number != current:
+            order, current = np.random.default_rng([seed, number]).permutation(count), number
+        yield order[place * size : (place + 1) * size]
+
+
+def batches_in_order(count: int, batch: int) -> Iterator[np.ndarray]:
+    """Positions 0 to ``count`` - 1 in batches; the last may be smaller."""
+    for start in range(0, count, batch):
+        yield np.arange(start, min(start + batch, count))
+
+
+def read_batches(
+    patches: Patches, positions: Iterable[np.ndarray], classes: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Images and masks of each batch, read ahead by another thread."""
+    waiting: deque[Future[tuple[np.ndarray, np.ndarray]]] = deque()
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        for batch in positions:
+            waiting.append(reader.submit(patches.gather, batch, classes))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
