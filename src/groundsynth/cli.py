@@ -102,7 +102,7 @@ def _settings(hint: Any) -> dict[str, Any]:
     if origin in (Union, UnionType) and NoneType in inner:
         kind = next(choice for choice in inner if choice is not NoneType)
         convert = _settings(kind).get("type", str)
-        return {"type": _optional(convert)}
+        return {"type": _optional(convert), "nargs": "?", "const": None}
     if hint in (dict, Any) or origin is dict:
         return {"type": _json, "metavar": "JSON"}
     if hint is bool:
@@ -134,8 +134,6 @@ def _json(text: str) -> Any:
 
 def _overview() -> str:
     width = max(map(len, VERBS))
-    lines = [
-        f"  {verb:<{width}}  {place.split(':')[0]}" for verb, place in VERBS.items()
-    ]
+    lines = [f"  {verb:<{width}}  {place.split(':')[0]}" for verb, place in VERBS.items()]
     usage = "usage: python -m groundsynth <verb> [--name value ...]   (<verb> --help: its options)"
     return "\n".join([usage, "", *lines])

@@ -1,0 +1,40 @@
+"""Groundsynth: from public satellite tiles to a measured synthetic dataset.
+
+Run ``snakemake -n`` for the plan, ``snakemake <stage>`` for one stage (patches, gan, synthesis,
+segmentation, composition, captions, evaluation, report).
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: workflow.source_path("config/config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/targets.smk"
+include: "rules/sources.smk"
+include: "rules/patches.smk"
+include: "rules/gan.smk"
+include: "rules/synthesis.smk"
+include: "rules/segmentation.smk"
+include: "rules/composition.smk"
+include: "rules/captioning.smk"
+include: "rules/scoring.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+report: "rules/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.patches.input,
+        rules.gan.input,
+        rules.segmentation.input,
+        rules.captions.input,
+        rules.evaluation.input,
+        rules.report.input,

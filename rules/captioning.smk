@@ -1,0 +1,130 @@
+"""Captions: one rule for each engine, one job a captioner and shard."""
+
+
+localrules:
+    fetch_model,
+
+
+rule fetch_model:
+    output:
+        receipt="resources/models/{model}.json",
+    log:
+        "logs/fetch_model/{model}.log",
+    benchmark:
+        "benchmarks/fetch_model/{model}.tsv"
+    conda:
+        "../envs/vllm.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=480,
+    params:
+        revision=1,
+        repository=model_value("repository"),
+        revision_name=model_value("revision"),
+    message:
+        "Downloading the model {wildcards.model}"
+    shell:
+        "HF_HUB_OFFLINE=0 python -m groundsynth fetch-model --repository "
+        "{params.repository:q} --revision {params.revision_name:q} --output "
+        "resources/models/{wildcards.model:q} --receipt {output.receipt:q} > {log:q} 2>&1"
+
+
+rule caption_grammar:
+    input:
+        masks=shard_file("masks"),
+        index=shard_file("index"),
+        composition="results/composition/{population}/{shard}.parquet",
+    output:
+        captions="results/captions/{captioner}/{population}/{shard}.parquet",
+    wildcard_constraints:
+        captioner=captioners_of("grammar"),
+    log:
+        "logs/caption_grammar/{captioner}/{population}/{shard}.log",
+    benchmark:
+        "benchmarks/caption_grammar/{captioner}/{population}/{shard}.tsv"
+    conda:
+        "../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=120,
+    params:
+        revision=1,
+        method=captioner_value("method"),
+        legend=json_of("legend"),
+        percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
+        part_size=lookup(within=config, dpath="captions/part_size"),
+        seed=lookup(within=config, dpath="run/seed"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
+    shell:
+        "python -m groundsynth caption-grammar --masks {input.masks:q} --index "
+        "{input.index:q} --composition {input.composition:q} --population "
+        "{wildcards.population} --captioner {wildcards.captioner:q} --method "
+        "{params.method:q} --legend {params.legend:q} --percent-decimals "
+        "{params.percent_decimals} --part-size {params.part_size} --seed {params.seed} "
+        "--state "
+        "work/caption_grammar/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
+        "--keep-state {params.keep_state} --output {output.captions:q} > {log:q} 2>&1"
+
+
+rule caption_vllm:
+    input:
+        images=shard_file("images"),
+        index=shard_file("index"),
+        composition="results/composition/{population}/{shard}.parquet",
+        model=model_receipt,
+    output:
+        captions="results/captions/{captioner}/{population}/{shard}.parquet",
+    wildcard_constraints:
+        captioner=captioners_of("vllm"),
+    log:
+        "logs/caption_vllm/{captioner}/{population}/{shard}.log",
+    benchmark:
+        "benchmarks/caption_vllm/{captioner}/{population}/{shard}.tsv"
+    conda:
+        "../envs/vllm.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(48000),
+        runtime=720,
+        gpu=1,
+    params:
+        revision=1,
+        method=captioner_value("method"),
+        legend=json_of("legend"),
+        percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
+        part_size=lookup(within=config, dpath="captions/part_size"),
+        seed=lookup(within=config, dpath="run/seed"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+        model=model_folder,
+        repository=model_value("repository"),
+        revision_name=model_value("revision"),
+        temperature=captioner_value("temperature"),
+        top_p=captioner_value("top_p"),
+        prompt_version=lookup(within=config, dpath="captions/vllm/prompt_version"),
+        max_tokens=lookup(within=config, dpath="captions/vllm/max_tokens"),
+        max_model_len=lookup(within=config, dpath="captions/vllm/max_model_len"),
+        max_num_seqs=lookup(within=config, dpath="captions/vllm/max_num_seqs"),
+        gpu_memory_utilization=lookup(within=config, dpath="captions/vllm/gpu_memory_utilization"),
+        tensor_parallel=lookup(within=config, dpath="captions/vllm/tensor_parallel"),
+        dtype=lookup(within=config, dpath="captions/vllm/dtype"),
+    message:
+        "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
+    shell:
+        "python -m groundsynth caption-vllm --images {input.images:q} --index "
+        "{input.index:q} --composition {input.composition:q} --population "
+        "{wildcards.population} --captioner {wildcards.captioner:q} --method "
+        "{params.method:q} --legend {params.legend:q} --percent-decimals "
+        "{params.percent_decimals} --part-size {params.part_size} --seed {params.seed} "
+        "--model {params.model:q} --repository {params.repository:q} --revision "
+        "{params.revision_name:q} --temperature {params.temperature} --top-p "
+        "{params.top_p} --prompt-version {params.prompt_version:q} --max-tokens "
+        "{params.max_tokens:q} --max-model-len {params.max_model_len:q} --max-num-seqs "
+        "{params.max_num_seqs:q} --gpu-memory-utilization "
+        "{params.gpu_memory_utilization:q} --tensor-parallel {params.tensor_parallel:q} "
+        "--dtype {params.dtype:q} --state "
+        "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
+        "--keep-state {params.keep_state} --output {output.captions:q} > {log:q} 2>&1"

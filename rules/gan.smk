@@ -1,0 +1,163 @@
+"""Generative models, each trained by a static chain of time slots.
+
+``advance_*`` are the slots before the last: they train until their time is spent, and write a
+receipt. ``train_*`` is the last slot and declares the model; it fails unless training is complete.
+"""
+
+
+rule advance_stylegan:
+    input:
+        images=images_of("real"),
+        indices=indices_of("real"),
+        before=slot_before("unconditional"),
+    output:
+        receipt="results/gan/unconditional/slots/{slot}.json",
+    log:
+        "logs/advance_stylegan/{slot}.log",
+    benchmark:
+        "benchmarks/advance_stylegan/{slot}.tsv"
+    conda:
+        "../envs/gan.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(32000),
+        runtime=720,
+        gpu=1,
+    params:
+        revision=1,
+        options=options_of("gan/unconditional", leave=["train", "slots"]),
+        seed=lookup(within=config, dpath="run/seed"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Training the unconditional generator, time slot {wildcards.slot}"
+    shell:
+        "python -m groundsynth advance-stylegan --images {input.images:q} "
+        "--indices {input.indices:q} {params.options:q} --seed {params.seed} "
+        "--device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_stylegan --keep-state {params.keep_state} --slot {wildcards.slot} "
+        "--runtime {resources.runtime} --receipt {output.receipt:q} > {log:q} 2>&1"
+
+
+rule train_stylegan:
+    input:
+        images=images_of("real"),
+        indices=indices_of("real"),
+        before=slot_before("unconditional"),
+    output:
+        model="results/gan/unconditional/generator.safetensors",
+        description="results/gan/unconditional/generator.json",
+        history="results/gan/unconditional/history.parquet",
+        preview="results/gan/unconditional/preview.png",
+        receipt="results/gan/unconditional/receipt.json",
+    log:
+        "logs/train_stylegan.log",
+    benchmark:
+        "benchmarks/train_stylegan.tsv"
+    conda:
+        "../envs/gan.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(32000),
+        runtime=720,
+        gpu=1,
+    params:
+        revision=1,
+        options=options_of("gan/unconditional", leave=["train", "slots"]),
+        slots=lookup(within=config, dpath="gan/unconditional/slots"),
+        seed=lookup(within=config, dpath="run/seed"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Training the unconditional generator"
+    shell:
+        "python -m groundsynth train-stylegan --images {input.images:q} "
+        "--indices {input.indices:q} {params.options:q} --seed {params.seed} "
+        "--device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_stylegan --keep-state {params.keep_state} --slot {params.slots} "
+        "--slots {params.slots} --runtime {resources.runtime} --receipt {output.receipt:q} "
+        "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
+        "> {log:q} 2>&1"
+
+
+rule advance_spade:
+    input:
+        images=images_of("real"),
+        masks=masks_of("real"),
+        indices=indices_of("real"),
+        before=slot_before("conditional"),
+    output:
+        receipt="results/gan/conditional/slots/{slot}.json",
+    log:
+        "logs/advance_spade/{slot}.log",
+    benchmark:
+        "benchmarks/advance_spade/{slot}.tsv"
+    conda:
+        "../envs/gan.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(32000),
+        runtime=720,
+        gpu=1,
+    params:
+        revision=1,
+        legend=json_of("legend"),
+        options=options_of("gan/conditional", leave=["train", "slots"]),
+        seed=lookup(within=config, dpath="run/seed"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Training the conditional generator, time slot {wildcards.slot}"
+    shell:
+        "python -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
+        "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
+        "--seed {params.seed} --device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {params.keep_state} --slot {wildcards.slot} "
+        "--runtime {resources.runtime} --receipt {output.receipt:q} > {log:q} 2>&1"
+
+
+rule train_spade:
+    input:
+        images=images_of("real"),
+        masks=masks_of("real"),
+        indices=indices_of("real"),
+        before=slot_before("conditional"),
+    output:
+        model="results/gan/conditional/generator.safetensors",
+        description="results/gan/conditional/generator.json",
+        history="results/gan/conditional/history.parquet",
+        preview="results/gan/conditional/preview.png",
+        receipt="results/gan/conditional/receipt.json",
+    log:
+        "logs/train_spade.log",
+    benchmark:
+        "benchmarks/train_spade.tsv"
+    conda:
+        "../envs/gan.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(32000),
+        runtime=720,
+        gpu=1,
+    params:
+        revision=1,
+        legend=json_of("legend"),
+        options=options_of("gan/conditional", leave=["train", "slots"]),
+        slots=lookup(within=config, dpath="gan/conditional/slots"),
+        seed=lookup(within=config, dpath="run/seed"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Training the conditional generator"
+    shell:
+        "python -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
+        "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
+        "--seed {params.seed} --device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {params.keep_state} --slot {params.slots} "
+        "--slots {params.slots} --runtime {resources.runtime} --receipt {output.receipt:q} "
+        "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
+        "> {log:q} 2>&1"

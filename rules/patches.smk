@@ -1,0 +1,83 @@
+"""Geo-aligned patches with their masks, one shard a label tile (or raster pair)."""
+
+
+localrules:
+    summarise_patches,
+
+
+rule cut_patches:
+    input:
+        imagery=imagery_of,
+        labels=labels_of,
+    output:
+        images="results/patches/real/{shard}.images.npy",
+        masks="results/patches/real/{shard}.masks.npy",
+        index="results/patches/real/{shard}.index.parquet",
+        counts="results/patches/real/{shard}.counts.json",
+    log:
+        "logs/cut_patches/{shard}.log",
+    benchmark:
+        "benchmarks/cut_patches/{shard}.tsv"
+    conda:
+        "../envs/geo.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(4000),
+        runtime=120,
+    params:
+        revision=1,
+        legend=json_of("legend"),
+        bands=lookup(within=config, dpath="source/bands"),
+        imagery_no_data=lookup(within=config, dpath="source/imagery_no_data"),
+        year=lookup(within=config, dpath="source/year"),
+        size=lookup(within=config, dpath="patches/size"),
+        stride=lookup(within=config, dpath="patches/stride"),
+        scaling=lookup(within=config, dpath="patches/scaling"),
+        reflectance_range=lookup(within=config, dpath="patches/reflectance_range"),
+        water_class=lookup(within=config, dpath="patches/water_class"),
+        max_water_percent=lookup(within=config, dpath="patches/max_water_percent"),
+        split_method=lookup(within=config, dpath="splits/method"),
+        split_fractions=json_of("splits/fractions"),
+        split_block_degrees=lookup(within=config, dpath="splits/block_degrees"),
+        split_seed=lookup(within=config, dpath="splits/seed"),
+    message:
+        "Cutting the patches of {wildcards.shard}"
+    shell:
+        "python -m groundsynth cut-patches --imagery {input.imagery:q} --labels {input.labels:q} "
+        "--shard {wildcards.shard:q} --legend {params.legend:q} --bands {params.bands} "
+        "--imagery-no-data {params.imagery_no_data:q} --year {params.year:q} "
+        "--size {params.size} --stride {params.stride} --scaling {params.scaling:q} "
+        "--reflectance-range {params.reflectance_range} --water-class {params.water_class:q} "
+        "--max-water-percent {params.max_water_percent} --split-method {params.split_method:q} "
+        "--split-fractions {params.split_fractions:q} "
+        "--split-block-degrees {params.split_block_degrees} --split-seed {params.split_seed} "
+        "--images {output.images:q} --masks {output.masks:q} --index {output.index:q} "
+        "--counts {output.counts:q} > {log:q} 2>&1"
+
+
+rule summarise_patches:
+    input:
+        indices=indices_of("real"),
+        counts=images_of("real", "counts.json"),
+    output:
+        index="results/patches/index.parquet",
+        funnel="results/patches/funnel.csv",
+        splits="results/patches/splits.csv",
+    log:
+        "logs/summarise_patches.log",
+    benchmark:
+        "benchmarks/summarise_patches.tsv"
+    conda:
+        "../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        revision=1,
+    message:
+        "Counting candidates, kept and dropped patches"
+    shell:
+        "python -m groundsynth summarise-patches --indices {input.indices:q} "
+        "--counts {input.counts:q} --index {output.index:q} --funnel {output.funnel:q} "
+        "--splits {output.splits:q} > {log:q} 2>&1"

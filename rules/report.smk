@@ -1,0 +1,149 @@
+"""Tables, figures and the report page."""
+
+
+rule make_tables:
+    input:
+        confusions=cell_files("confusion.parquet") if HAS_SEGMENTER else [],
+        redundancies=expand("results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS),
+        caption_scores=caption_score_files(),
+        compositions=tables_of("composition", POPULATIONS),
+        frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
+        indices=indices_of("real"),
+    output:
+        expand("results/tables/table{n}.{ending}", n=[1, 2, 3, 4], ending=["csv", "md"]),
+        composition="results/tables/composition.csv",
+        distances="results/tables/distances.csv",
+    log:
+        "logs/make_tables.log",
+    benchmark:
+        "benchmarks/make_tables.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=60,
+    params:
+        revision=1,
+        legend=json_of("legend"),
+        clip=clip_name(),
+        folder=subpath(output.composition, parent=True),
+    message:
+        "Writing tables 1 to 4"
+    shell:
+        "python -m groundsynth make-tables --confusions {input.confusions:q} "
+        "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
+        "--compositions {input.compositions:q} --frechets {input.frechets:q} "
+        "--indices {input.indices:q} --legend {params.legend:q} --clip-name {params.clip:q} "
+        "--folder {params.folder:q} > {log:q} 2>&1"
+
+
+rule draw_figures:
+    input:
+        real_images=images_of("real"),
+        real_masks=masks_of("real"),
+        real_indices=indices_of("real"),
+        unconditional_images=shards_if("unconditional", images_of),
+        unconditional_masks=shards_if("unconditional", masks_of),
+        unconditional_indices=shards_if("unconditional", indices_of),
+        conditional_images=shards_if("conditional", images_of),
+        conditional_masks=shards_if("conditional", masks_of),
+        conditional_indices=shards_if("conditional", indices_of),
+        captions=captions_of(),
+        compositions=tables_of("composition", POPULATIONS),
+        confusions=cell_files("confusion.parquet") if HAS_SEGMENTER else [],
+        histories=history_files(),
+        coordinates=projection_files(),
+        patches="results/patches/index.parquet",
+    output:
+        overview=report(
+            "results/figures/overview.png", caption="report/overview.rst", category="Overview"
+        ),
+        footprints=report(
+            "results/figures/footprints.png", caption="report/footprints.rst", category="Patches"
+        ),
+        samples=report(
+            "results/figures/samples.png", caption="report/samples.rst", category="Synthesis"
+        ),
+        composition=report(
+            "results/figures/composition.png",
+            caption="report/composition.rst",
+            category="Composition",
+        ),
+        histories=report(
+            "results/figures/histories.png", caption="report/histories.rst", category="Training"
+        ),
+        confusion=report(
+            "results/figures/confusion.png",
+            caption="report/confusion.rst",
+            category="Segmentation",
+        ),
+        projections=report(
+            "results/figures/projections.png",
+            caption="report/projections.rst",
+            category="Evaluation",
+        ),
+    log:
+        "logs/draw_figures.log",
+    benchmark:
+        "benchmarks/draw_figures.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=60,
+    params:
+        revision=1,
+        legend=json_of("legend"),
+        rows=lookup(within=config, dpath="report/rows"),
+        seed=lookup(within=config, dpath="report/seed"),
+        folder=subpath(output.overview, parent=True),
+    message:
+        "Drawing the figures"
+    shell:
+        "python -m groundsynth draw-figures --real-images {input.real_images:q} "
+        "--real-masks {input.real_masks:q} --real-indices {input.real_indices:q} "
+        "--unconditional-images {input.unconditional_images:q} "
+        "--unconditional-masks {input.unconditional_masks:q} "
+        "--unconditional-indices {input.unconditional_indices:q} "
+        "--conditional-images {input.conditional_images:q} "
+        "--conditional-masks {input.conditional_masks:q} "
+        "--conditional-indices {input.conditional_indices:q} --captions {input.captions:q} "
+        "--compositions {input.compositions:q} --confusions {input.confusions:q} "
+        "--histories {input.histories:q} --coordinates {input.coordinates:q} "
+        "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows} "
+        "--seed {params.seed} --folder {params.folder:q} > {log:q} 2>&1"
+
+
+rule write_report:
+    input:
+        tables=rules.make_tables.output,
+        figures=rules.draw_figures.output,
+        funnel="results/patches/funnel.csv",
+        splits="results/patches/splits.csv",
+        frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
+    output:
+        page="results/report/index.html",
+        headline="results/report/headline.json",
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "benchmarks/write_report.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=30,
+    params:
+        revision=1,
+        name=lookup(within=config, dpath="run/name"),
+        configuration=json.dumps(config, ensure_ascii=False),
+    message:
+        "Writing the report"
+    shell:
+        "python -m groundsynth write-report --name {params.name:q} --tables {input.tables:q} "
+        "--figures {input.figures:q} --funnel {input.funnel:q} --splits {input.splits:q} "
+        "--frechets {input.frechets:q} --configuration {params.configuration:q} --logs logs "
+        "--page {output.page:q} --headline {output.headline:q} > {log:q} 2>&1"

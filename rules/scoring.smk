@@ -1,0 +1,132 @@
+"""Scores of captions: repeated ones, and agreement with the image."""
+
+
+localrules:
+    fetch_clip,
+
+
+rule score_redundancy:
+    input:
+        captions=captions_by,
+    output:
+        scores="results/scores/redundancy/{captioner}.json",
+    log:
+        "logs/score_redundancy/{captioner}.log",
+    benchmark:
+        "benchmarks/score_redundancy/{captioner}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=30,
+    params:
+        revision=1,
+    message:
+        "Counting repeated captions of {wildcards.captioner}"
+    shell:
+        "python -m groundsynth score-redundancy --captions {input.captions:q} --column "
+        "caption --group-by population --output {output.scores:q} > {log:q} 2>&1"
+
+
+rule fetch_clip:
+    output:
+        weights="resources/models/clip/{clip}.safetensors",
+    log:
+        "logs/fetch_clip/{clip}.log",
+    benchmark:
+        "benchmarks/fetch_clip/{clip}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        revision=1,
+        pretrained=lookup(within=config, dpath="clip/pretrained"),
+    message:
+        "Downloading the image-text model {wildcards.clip}"
+    shell:
+        "HF_HUB_OFFLINE=0 python -m groundsynth fetch-clip --model {wildcards.clip:q} "
+        "--pretrained {params.pretrained:q} --output {output.weights:q} > {log:q} 2>&1"
+
+
+rule train_clip:
+    input:
+        images=images_of("real"),
+        indices=indices_of("real"),
+        captions=captions_of(["real"]),
+    output:
+        model="results/clip/model.safetensors",
+        description="results/clip/model.json",
+        history="results/clip/history.parquet",
+    log:
+        "logs/train_clip.log",
+    benchmark:
+        "benchmarks/train_clip.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+        gpu=1,
+    params:
+        revision=1,
+        name=lookup(within=config, dpath="clip/model"),
+        image_size=lookup(within=config, dpath="clip/image_size"),
+        steps=lookup(within=config, dpath="clip/steps"),
+        batch=lookup(within=config, dpath="clip/train_batch"),
+        learning_rate=lookup(within=config, dpath="clip/learning_rate"),
+        seed=lookup(within=config, dpath="run/seed"),
+        device=lookup(within=config, dpath="run/device"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Training a small image-text model on the run's own pairs"
+    shell:
+        "python -m groundsynth train-clip --images {input.images:q} --indices "
+        "{input.indices:q} --captions {input.captions:q} --name {params.name:q} "
+        "--image-size {params.image_size} --steps {params.steps} --batch {params.batch} "
+        "--learning-rate {params.learning_rate} --seed {params.seed} --device "
+        "{params.device:q} --state work/train_clip --keep-state {params.keep_state} "
+        "--model {output.model:q} --history {output.history:q} > {log:q} 2>&1"
+
+
+rule score_captions:
+    input:
+        images=shard_file("images"),
+        index=shard_file("index"),
+        captions=captions_here,
+        clip=clip_files(),
+    output:
+        scores="results/scores/captions/{population}/{shard}.parquet",
+    log:
+        "logs/score_captions/{population}/{shard}.log",
+    benchmark:
+        "benchmarks/score_captions/{population}/{shard}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(16000),
+        runtime=240,
+        gpu=1,
+    params:
+        revision=1,
+        model=lookup(within=config, dpath="clip/model"),
+        weights=clip_weights,
+        description=clip_description,
+        prefix=lookup(within=config, dpath="clip/prefix"),
+        batch=lookup(within=config, dpath="clip/batch"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+    message:
+        "Scoring the captions of {wildcards.population} {wildcards.shard}"
+    shell:
+        "python -m groundsynth score-captions --images {input.images:q} --index "
+        "{input.index:q} --captions {input.captions:q} --population "
+        "{wildcards.population} --model {params.model:q} --weights {params.weights:q} "
+        "--model-config {params.description:q} --prefix {params.prefix:q} --batch "
+        "{params.batch} --device {params.device:q} --precision {params.precision:q} "
+        "--output {output.scores:q} > {log:q} 2>&1"

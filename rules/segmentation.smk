@@ -1,0 +1,131 @@
+"""Segmentation: one training and test a cell of the matrix, and the labels it feeds back."""
+
+
+localrules:
+    fetch_encoder,
+
+
+rule fetch_encoder:
+    output:
+        weights="resources/models/encoder/{encoder}.safetensors",
+    log:
+        "logs/fetch_encoder/{encoder}.log",
+    benchmark:
+        "benchmarks/fetch_encoder/{encoder}.tsv"
+    conda:
+        "../envs/segmentation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        revision=1,
+    message:
+        "Downloading the encoder weights {wildcards.encoder}"
+    shell:
+        "HF_HUB_OFFLINE=0 python -m groundsynth fetch-encoder --encoder "
+        "{wildcards.encoder:q} --output {output.weights:q} > {log:q} 2>&1"
+
+
+rule train_segmentation:
+    input:
+        real_images=images_of("real"),
+        real_masks=masks_of("real"),
+        real_indices=indices_of("real"),
+        unconditional_images=mix_part("images", "unconditional"),
+        unconditional_masks=mix_part("masks", "unconditional"),
+        unconditional_indices=mix_part("index", "unconditional"),
+        conditional_images=mix_part("images", "conditional"),
+        conditional_masks=mix_part("masks", "conditional"),
+        conditional_indices=mix_part("index", "conditional"),
+        encoder_weights=encoder_weights(),
+    output:
+        model="results/segmentation/{mix}/{architecture}/{seed}/model.safetensors",
+        description="results/segmentation/{mix}/{architecture}/{seed}/model.json",
+        history="results/segmentation/{mix}/{architecture}/{seed}/history.parquet",
+        confusion="results/segmentation/{mix}/{architecture}/{seed}/confusion.parquet",
+    log:
+        "logs/train_segmentation/{mix}/{architecture}/{seed}.log",
+    benchmark:
+        "benchmarks/train_segmentation/{mix}/{architecture}/{seed}.tsv"
+    conda:
+        "../envs/segmentation.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(32000),
+        runtime=1440,
+        gpu=1,
+    params:
+        revision=1,
+        parts=mix_parts,
+        legend=json_of("legend"),
+        encoder=lookup(within=config, dpath="segmentation/encoder"),
+        loss=lookup(within=config, dpath="segmentation/loss"),
+        budget=lookup(within=config, dpath="segmentation/budget"),
+        epochs=lookup(within=config, dpath="segmentation/epochs"),
+        steps=lookup(within=config, dpath="segmentation/steps"),
+        batch=lookup(within=config, dpath="segmentation/batch"),
+        learning_rate=lookup(within=config, dpath="segmentation/learning_rate"),
+        weight_decay=lookup(within=config, dpath="segmentation/weight_decay"),
+        patience=lookup(within=config, dpath="segmentation/patience"),
+        stop_patience=lookup(within=config, dpath="segmentation/stop_patience"),
+        clip_norm=lookup(within=config, dpath="segmentation/clip_norm"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+    message:
+        "Training {wildcards.architecture} on {wildcards.mix} (seed {wildcards.seed})"
+    shell:
+        "python -m groundsynth train-segmentation --real-images {input.real_images:q} "
+        "--real-masks {input.real_masks:q} --real-indices {input.real_indices:q} "
+        "--unconditional-images {input.unconditional_images:q} --unconditional-masks "
+        "{input.unconditional_masks:q} --unconditional-indices "
+        "{input.unconditional_indices:q} --conditional-images "
+        "{input.conditional_images:q} --conditional-masks {input.conditional_masks:q} "
+        "--conditional-indices {input.conditional_indices:q} --encoder-weights "
+        "{input.encoder_weights:q} --mix {wildcards.mix:q} --mix-parts {params.parts:q} "
+        "--architecture {wildcards.architecture:q} --legend {params.legend:q} --encoder "
+        "{params.encoder:q} --loss {params.loss:q} --budget {params.budget:q} --epochs "
+        "{params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
+        "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
+        "--patience {params.patience:q} --stop-patience {params.stop_patience:q} "
+        "--clip-norm {params.clip_norm:q} --seed {wildcards.seed} --device "
+        "{params.device:q} --precision {params.precision:q} --state "
+        "work/train_segmentation/{wildcards.mix:q}/{wildcards.architecture:q}/{wildcards.seed:q} "
+        "--keep-state {params.keep_state} --runtime {resources.runtime} --model "
+        "{output.model:q} --history {output.history:q} --confusion {output.confusion:q} "
+        "> {log:q} 2>&1"
+
+
+rule label_unconditional:
+    input:
+        model=f"{LABELLER_FOLDER}/model.safetensors",
+        description=f"{LABELLER_FOLDER}/model.json",
+        images="results/synthesis/unconditional/{shard}.images.npy",
+        index="results/synthesis/unconditional/{shard}.index.parquet",
+    output:
+        masks="results/labels/unconditional/{shard}.masks.npy",
+        confidence="results/labels/unconditional/{shard}.confidence.parquet",
+    log:
+        "logs/label_unconditional/{shard}.log",
+    benchmark:
+        "benchmarks/label_unconditional/{shard}.tsv"
+    conda:
+        "../envs/segmentation.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(16000),
+        runtime=240,
+        gpu=1,
+    params:
+        revision=1,
+        batch=lookup(within=config, dpath="evaluation/feature_batch"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+    message:
+        "Labelling the unconditional shard {wildcards.shard}"
+    shell:
+        "python -m groundsynth label-unconditional --model {input.model:q} --images "
+        "{input.images:q} --index {input.index:q} --batch {params.batch} --device "
+        "{params.device:q} --precision {params.precision:q} --masks {output.masks:q} "
+        "--confidence {output.confidence:q} > {log:q} 2>&1"

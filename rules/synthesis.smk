@@ -1,0 +1,82 @@
+"""Samples of the generative models, in shards by seed range."""
+
+
+rule sample_unconditional:
+    input:
+        model="results/gan/unconditional/generator.safetensors",
+        description="results/gan/unconditional/generator.json",
+    output:
+        images="results/synthesis/unconditional/{shard}.images.npy",
+        index="results/synthesis/unconditional/{shard}.index.parquet",
+    log:
+        "logs/sample_unconditional/{shard}.log",
+    benchmark:
+        "benchmarks/sample_unconditional/{shard}.tsv"
+    conda:
+        "../envs/gan.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(16000),
+        runtime=240,
+        gpu=1,
+    params:
+        revision=1,
+        first=first_sample("unconditional"),
+        first_seed=lookup(within=config, dpath="synthesis/unconditional/first_seed"),
+        samples=sample_count("unconditional"),
+        truncation=lookup(within=config, dpath="synthesis/unconditional/truncation"),
+        batch=lookup(within=config, dpath="synthesis/unconditional/batch"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+    message:
+        "Sampling the unconditional shard {wildcards.shard}"
+    shell:
+        "python -m groundsynth sample-unconditional --model {input.model:q} --first "
+        "{params.first} --first-seed {params.first_seed} --count {params.samples} "
+        "--truncation {params.truncation} --batch {params.batch} --device "
+        "{params.device:q} --precision {params.precision:q} --images {output.images:q} "
+        "--index {output.index:q} > {log:q} 2>&1"
+
+
+rule sample_conditional:
+    input:
+        model="results/gan/conditional/generator.safetensors",
+        description="results/gan/conditional/generator.json",
+        masks=masks_of("real"),
+        indices=indices_of("real"),
+    output:
+        images="results/synthesis/conditional/{shard}.images.npy",
+        index="results/synthesis/conditional/{shard}.index.parquet",
+        labels="results/labels/conditional/{shard}.masks.npy",
+        confidence="results/labels/conditional/{shard}.confidence.parquet",
+    log:
+        "logs/sample_conditional/{shard}.log",
+    benchmark:
+        "benchmarks/sample_conditional/{shard}.tsv"
+    conda:
+        "../envs/gan.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(16000),
+        runtime=240,
+        gpu=1,
+    params:
+        revision=1,
+        first=first_sample("conditional"),
+        samples=sample_count("conditional"),
+        seed=lookup(within=config, dpath="synthesis/conditional/seed"),
+        batch=lookup(within=config, dpath="synthesis/conditional/batch"),
+        rank_seed=lookup(within=config, dpath="run/seed"),
+        legend=json_of("legend"),
+        device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
+    message:
+        "Sampling the conditional shard {wildcards.shard}"
+    shell:
+        "python -m groundsynth sample-conditional --model {input.model:q} --masks "
+        "{input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
+        "--rank-seed {params.rank_seed} --first {params.first} --count {params.samples} "
+        "--seed {params.seed} --batch {params.batch} --device {params.device:q} "
+        "--precision {params.precision:q} --images {output.images:q} --index "
+        "{output.index:q} --labels {output.labels:q} --confidence {output.confidence:q} "
+        "> {log:q} 2>&1"
