@@ -1,10 +1,8 @@
 """FIR resampling of images: up-, down- and re-sampling convolutions in plain PyTorch.
 
 Terms follow Karras et al. 2021 (Alias-Free GAN, appendix) and the multirate literature:
-insert zeros, pad, filter, keep every n-th sample. No zero-stuffed image is ever built: a
-transposed convolution inserts zeros and filters in one pass, a strided one filters only the
-samples that are kept. Everything consists of differentiable PyTorch convolutions, so that
-gradients of any order exist.
+insert zeros, pad, filter, keep every n-th sample. Filters are constants; gradients of any order
+exist for everything else.
 """
 
 from __future__ import annotations
@@ -14,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from groundsynth.gan.resampling import leave_equal_padding, resample
 
 Pair = int | Sequence[int]
 
@@ -63,24 +63,30 @@ def upfirdn2d(
     integer, (x, y) or (left, right, top, bottom) of the zero-stuffed image, negative to crop.
     ``f`` is [taps] (applied along both axes), [height, width] or None; with ``flip_filter``
     it is correlated, otherwise convolved. The output has, along each axis,
-    (size * up + padding - taps) // down + 1 samples.
+    (size * up + padding - taps) // down + 1 samples; ValueError if that is less than one.
     """
     if x.ndim != 4:
         raise ValueError(f"upfirdn2d takes images [N, C, H, W], not shape {tuple(x.shape)}.")
     up_x, up_y = _pair(up, "up")
     down_x, down_y = _pair(down, "down")
     left, right, top, bottom = _four_sides(padding)
+    width, height = filter_size(f)
+    if x.shape[3] * up_x + left + right < width or x.shape[2] * up_y + top + bottom < height:
+        raise ValueError(
+            f"After padding, images of {x.shape[3]} x {x.shape[2]} are smaller than the filter's "
+            f"{width} x {height} taps."
+        )
     kernel = x.new_ones([1, 1]) if f is None else f.to(x.dtype)
     if flip_filter:
         kernel = kernel.flip(list(range(kernel.ndim)))
     if kernel.ndim == 2:
         if gain != 1:
             kernel = kernel * gain
-        return _resample(x, kernel, (up_y, up_x), (down_y, down_x), (left, right, top, bottom))
+        return resample(x, kernel, (up_y, up_x), (down_y, down_x), (left, right, top, bottom))
     if gain != 1:
         kernel = kernel * gain**0.5
-    x = _resample(x, kernel[:, None], (up_y, 1), (down_y, 1), (0, 0, top, bottom))
-    return _resample(x, kernel[None, :], (1, up_x), (1, down_x), (left, right, 0, 0))
+    x = resample(x, kernel[None, :], (1, up_x), (1, down_x), (left, right, 0, 0))
+    return resample(x, kernel[:, None], (up_y, 1), (down_y, 1), (0, 0, top, bottom))
 
 
 def upsample2d(x: Tensor, f: Tensor, up: int = 2) -> Tensor:
@@ -127,7 +133,8 @@ def conv2d_resample(
     if flip_weight == (up > 1):  # transposed convolutions convolve, all others correlate
         w = w.flip([2, 3])
     if up == down == 1:
-        return _convolve(x, w, sides, groups)
+        x, own = leave_equal_padding(x, sides)
+        return F.conv2d(x, w, padding=own, groups=groups)
     if (kh, kw) == (1, 1) and down == 1:
         return upfirdn2d(F.conv2d(x, w, groups=groups), f, up, 1, sides, flip_filter, up**2)
     if (kh, kw) == (1, 1):
@@ -175,77 +182,9 @@ def _four_sides(padding: Pair) -> tuple[int, int, int, int]:
     return sides[0], sides[1], sides[2], sides[3]
 
 
-def _pad_or_crop(x: Tensor, sides: Sequence[int]) -> Tensor:
-    """Zeros where a side is positive, a view without the margin where it is negative."""
-    left, right, top, bottom = sides
-    if left < 0 or right < 0:
-        x = x.narrow(3, max(-left, 0), x.shape[3] - max(-left, 0) - max(-right, 0))
-    if top < 0 or bottom < 0:
-        x = x.narrow(2, max(-top, 0), x.shape[2] - max(-top, 0) - max(-bottom, 0))
-    positive = [max(side, 0) for side in (left, right, top, bottom)]
-    return F.pad(x, positive) if any(positive) else x
-
-
-def _depthwise(kernel: Tensor, x: Tensor) -> Tensor:
-    """One filter [kh, kw] as the weight [C, 1, kh, kw] of a depthwise convolution of ``x``."""
-    return kernel.expand(x.shape[1], 1, *kernel.shape)
-
-
 def _transposed(w: Tensor, groups: int) -> Tensor:
     """Weight [O, C / groups, kh, kw] in the layout of conv_transpose2d: [C, O / groups, kh, kw]."""
     if groups == 1:
         return w.transpose(0, 1)
     w = w.unflatten(0, (groups, -1)).transpose(1, 2)
     return w.flatten(0, 1)
-
-
-def _convolve(
-    x: Tensor, w: Tensor, sides: Sequence[int], groups: int, stride: tuple[int, int] = (1, 1)
-) -> Tensor:
-    """Correlation after padding; equal positive sides are left to the convolution itself."""
-    left, right, top, bottom = sides
-    own = (top, left) if left == right >= 0 and top == bottom >= 0 else (0, 0)
-    if own == (0, 0):
-        x = _pad_or_crop(x, sides)
-    return F.conv2d(x, w, stride=stride, padding=own, groups=groups)
-
-
-def _resample(
-    x: Tensor,
-    kernel: Tensor,
-    up: tuple[int, int],
-    down: tuple[int, int],
-    sides: tuple[int, int, int, int],
-) -> Tensor:
-    """One two-dimensional pass of upfirdn2d with a true convolution; factors are (y, x)."""
-    if up == (1, 1):
-        if kernel.numel() == 1 and down == (1, 1):
-            return _pad_or_crop(x, sides) * kernel
-        weight = _depthwise(kernel.flip([0, 1]), x)
-        return _convolve(x, weight, sides, groups=x.shape[1], stride=down)
-    x = _upsample(x, kernel, up, sides)
-    return x[:, :, :: down[0], :: down[1]] if down != (1, 1) else x
-
-
-def _upsample(
-    x: Tensor, kernel: Tensor, up: tuple[int, int], sides: tuple[int, int, int, int]
-) -> Tensor:
-    """Zero insertion, padding and convolution as one transposed convolution.
-
-    The full transposed convolution reaches ``taps - 1`` samples before the first input sample
-    and ends ``up - 1`` zeros early; what the padding does not ask for is cropped.
-    """
-    crop_y, before_y, after_y = _overhang(kernel.shape[0], up[0], sides[2], sides[3])
-    crop_x, before_x, after_x = _overhang(kernel.shape[1], up[1], sides[0], sides[1])
-    # Input samples that reach no kept output are dropped before any arithmetic.
-    x = _pad_or_crop(x, [-crop_x[0], -crop_x[1], -crop_y[0], -crop_y[1]])
-    own_y, own_x = max(min(before_y, after_y), 0), max(min(before_x, after_x), 0)
-    weight = _depthwise(kernel, x)
-    x = F.conv_transpose2d(x, weight, stride=up, padding=(own_y, own_x), groups=x.shape[1])
-    return _pad_or_crop(x, [own_x - before_x, own_x - after_x, own_y - before_y, own_y - after_y])
-
-
-def _overhang(taps: int, up: int, before: int, after: int) -> tuple[tuple[int, int], int, int]:
-    """Input samples to drop at both ends, then output samples to crop (negative: zeros to add)."""
-    drop = (max(-(before // up), 0), max(-after // up, 0))
-    return drop, taps - 1 - before - drop[0] * up, taps - up - after - drop[1] * up
