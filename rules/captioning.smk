@@ -37,12 +37,12 @@ rule caption_grammar:
         composition="results/composition/{population}/{shard}.parquet",
     output:
         captions="results/captions/{captioner}/{population}/{shard}.parquet",
-    wildcard_constraints:
-        captioner=captioners_of("grammar"),
     log:
         "logs/caption_grammar/{captioner}/{population}/{shard}.log",
     benchmark:
         "benchmarks/caption_grammar/{captioner}/{population}/{shard}.tsv"
+    wildcard_constraints:
+        captioner=captioners_of("grammar"),
     conda:
         "../envs/geo.yaml"
     threads: 1
@@ -78,12 +78,12 @@ rule caption_vllm:
         model=model_receipt,
     output:
         captions="results/captions/{captioner}/{population}/{shard}.parquet",
-    wildcard_constraints:
-        captioner=captioners_of("vllm"),
     log:
         "logs/caption_vllm/{captioner}/{population}/{shard}.log",
     benchmark:
         "benchmarks/caption_vllm/{captioner}/{population}/{shard}.tsv"
+    wildcard_constraints:
+        captioner=captioners_of("vllm"),
     conda:
         "../envs/vllm.yaml"
     threads: 8
@@ -108,7 +108,9 @@ rule caption_vllm:
         max_tokens=lookup(within=config, dpath="captions/vllm/max_tokens"),
         max_model_len=lookup(within=config, dpath="captions/vllm/max_model_len"),
         max_num_seqs=lookup(within=config, dpath="captions/vllm/max_num_seqs"),
-        gpu_memory_utilization=lookup(within=config, dpath="captions/vllm/gpu_memory_utilization"),
+        gpu_memory_utilization=lookup(
+            within=config, dpath="captions/vllm/gpu_memory_utilization"
+        ),
         tensor_parallel=lookup(within=config, dpath="captions/vllm/tensor_parallel"),
         dtype=lookup(within=config, dpath="captions/vllm/dtype"),
     message:

@@ -14,7 +14,9 @@ from groundsynth.errors import GroundsynthError
 from groundsynth.sources.grid import label_tile_of, tiles_of_area
 
 try:
-    check_configuration(config, Path(str(workflow.basedir), "config", "config.schema.yaml"))
+    check_configuration(
+        config, Path(str(workflow.basedir), "config", "config.schema.yaml")
+    )
 except GroundsynthError as error:
     raise WorkflowError(str(error)) from None
 
@@ -22,7 +24,9 @@ except GroundsynthError as error:
 # the running interpreter comes first only where no environment is activated for the job: the
 # prefix runs after the activation and would shadow it.
 DEPLOYED = bool(getattr(workflow.deployment_settings, "deployment_method", None))
-PATH_PREFIX = "" if DEPLOYED else f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
+PATH_PREFIX = (
+    "" if DEPLOYED else f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
+)
 PREFIX = (
     f"export PYTHONPATH={shlex.quote(str(SOURCE_FOLDER))} PYTHONNOUSERSITE=1 "
     f"HF_HUB_OFFLINE=1 {PATH_PREFIX};"
@@ -37,17 +41,21 @@ TILES = (
     else []
 )
 REAL_SHARDS = sorted(
-    config["source"]["rasters"] if SOURCE == "rasters" else {label_tile_of(t) for t in TILES}
+    config["source"]["rasters"]
+    if SOURCE == "rasters"
+    else {label_tile_of(t) for t in TILES}
 )
 LABELLER = config["segmentation"]["labeller"]
-LABELLER_FOLDER = (
-    f"results/segmentation/{LABELLER['mix']}/{LABELLER['architecture']}/{LABELLER['seed']}"
-)
+LABELLER_FOLDER = f"results/segmentation/{LABELLER['mix']}/{LABELLER['architecture']}/{LABELLER['seed']}"
 CAPTIONERS = config["captions"]["captioners"]
-SYNTHETIC = [p for p in ("unconditional", "conditional") if config["synthesis"][p]["samples"]]
+SYNTHETIC = [
+    p for p in ("unconditional", "conditional") if config["synthesis"][p]["samples"]
+]
 POPULATIONS = ["real", *SYNTHETIC]
 GENERATORS = [p for p in ("unconditional", "conditional") if config["gan"][p]["train"]]
-CELLS = bool(config["segmentation"]["architectures"] and config["segmentation"]["mixes"])
+CELLS = bool(
+    config["segmentation"]["architectures"] and config["segmentation"]["mixes"]
+)
 HAS_SEGMENTER = CELLS or bool(SYNTHETIC)
 
 
@@ -103,7 +111,11 @@ def labels_of(wildcards):
 
 def images_of(population, ending="images.npy"):
     """Image (or index) files of all shards of a population."""
-    folder = "results/patches/real" if population == "real" else f"results/synthesis/{population}"
+    folder = (
+        "results/patches/real"
+        if population == "real"
+        else f"results/synthesis/{population}"
+    )
     return [f"{folder}/{shard}.{ending}" for shard in shards_of(population)]
 
 
@@ -116,7 +128,10 @@ def masks_of(population):
     """Mask files of all shards of a population."""
     if population == "real":
         return images_of("real", "masks.npy")
-    return [f"results/labels/{population}/{shard}.masks.npy" for shard in shards_of(population)]
+    return [
+        f"results/labels/{population}/{shard}.masks.npy"
+        for shard in shards_of(population)
+    ]
 
 
 def shard_file(kind):
@@ -124,7 +139,9 @@ def shard_file(kind):
 
     def one_file(wildcards):
         files = {"images": images_of, "index": indices_of, "masks": masks_of}[kind]
-        return files(wildcards.population)[shards_of(wildcards.population).index(wildcards.shard)]
+        return files(wildcards.population)[
+            shards_of(wildcards.population).index(wildcards.shard)
+        ]
 
     return one_file
 
@@ -134,7 +151,9 @@ def mix_part(kind, population):
 
     def files(wildcards):
         parts = config["segmentation"]["mix_definitions"][wildcards.mix]
-        listed = {"images": images_of, "index": indices_of, "masks": masks_of}[kind](population)
+        listed = {"images": images_of, "index": indices_of, "masks": masks_of}[kind](
+            population
+        )
         size = config["synthesis"][population]["shard_size"]
         return listed[: ceil(parts[population] / size)]
 
@@ -151,7 +170,8 @@ def sample_count(population):
     """Params function: number of samples in the wildcards' shard."""
     section = config["synthesis"][population]
     return lambda wildcards: min(
-        section["shard_size"], section["samples"] - int(wildcards.shard) * section["shard_size"]
+        section["shard_size"],
+        section["samples"] - int(wildcards.shard) * section["shard_size"],
     )
 
 
@@ -183,7 +203,10 @@ def captioners_of(engine):
     """Wildcard pattern of the captioners of an engine; one that never matches if there are none."""
     definitions = config["captions"]["captioner_definitions"]
     names = [name for name in definitions if definitions[name]["engine"] == engine]
-    return "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names) or "(?!)"
+    return (
+        "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names)
+        or "(?!)"
+    )
 
 
 def captioner_value(key):
@@ -197,7 +220,10 @@ def model_value(key):
 
     def value(wildcards):
         definitions = config["captions"]["captioner_definitions"]
-        name = getattr(wildcards, "model", None) or definitions[wildcards.captioner]["model"]
+        name = (
+            getattr(wildcards, "model", None)
+            or definitions[wildcards.captioner]["model"]
+        )
         return config["captions"]["models"][name][key]
 
     return value
@@ -221,7 +247,11 @@ def captions_of(populations=None, captioners=None):
 
 def tables_of(folder, populations):
     """Tables of all shards of the populations under a folder of the results."""
-    return [f"results/{folder}/{p}/{shard}.parquet" for p in populations for shard in shards_of(p)]
+    return [
+        f"results/{folder}/{p}/{shard}.parquet"
+        for p in populations
+        for shard in shards_of(p)
+    ]
 
 
 def cells_of(name):

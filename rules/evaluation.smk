@@ -82,12 +82,12 @@ rule project_features:
         features=tables_of("features", POPULATIONS),
     output:
         coordinates="results/projection/{method}.parquet",
-    wildcard_constraints:
-        method="tsne|umap",
     log:
         "logs/project_features/{method}.log",
     benchmark:
         "benchmarks/project_features/{method}.tsv"
+    wildcard_constraints:
+        method="tsne|umap",
     conda:
         "../envs/evaluation.yaml"
     threads: 1

@@ -4,7 +4,9 @@
 rule make_tables:
     input:
         confusions=cell_files("confusion.parquet") if HAS_SEGMENTER else [],
-        redundancies=expand("results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS),
+        redundancies=expand(
+            "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
+        ),
         caption_scores=caption_score_files(),
         compositions=tables_of("composition", POPULATIONS),
         frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
@@ -57,13 +59,19 @@ rule draw_figures:
         patches="results/patches/index.parquet",
     output:
         overview=report(
-            "results/figures/overview.png", caption="report/overview.rst", category="Overview"
+            "results/figures/overview.png",
+            caption="report/overview.rst",
+            category="Overview",
         ),
         footprints=report(
-            "results/figures/footprints.png", caption="report/footprints.rst", category="Patches"
+            "results/figures/footprints.png",
+            caption="report/footprints.rst",
+            category="Patches",
         ),
         samples=report(
-            "results/figures/samples.png", caption="report/samples.rst", category="Synthesis"
+            "results/figures/samples.png",
+            caption="report/samples.rst",
+            category="Synthesis",
         ),
         composition=report(
             "results/figures/composition.png",
@@ -71,7 +79,9 @@ rule draw_figures:
             category="Composition",
         ),
         histories=report(
-            "results/figures/histories.png", caption="report/histories.rst", category="Training"
+            "results/figures/histories.png",
+            caption="report/histories.rst",
+            category="Training",
         ),
         confusion=report(
             "results/figures/confusion.png",

@@ -100,9 +100,9 @@ def _source(config: Config) -> Iterator[str]:
 def _patches(config: Config) -> Iterator[str]:
     patches = config["patches"]
     size = patches["size"]
-    if config["gan"]["unconditional"]["train"] or config["gan"]["conditional"]["train"]:
-        if size & (size - 1):
-            yield f"patches.size is {size}; the generative models need a power of two, such as 64."
+    trained = any(config["gan"][population]["train"] for population in config["gan"])
+    if trained and size & (size - 1):
+        yield f"patches.size is {size}; the generative models need a power of two, such as 64."
     if patches["stride"] > 4 * size:
         yield f"patches.stride is {patches['stride']}, more than four patch sizes; lower it."
     low, high = patches["reflectance_range"]

@@ -1,0 +1,188 @@
+"""What a configuration will cost in jobs, files and disk, before anything runs.
+
+Jobs and files are those of Snakemake's own plan, made in an empty folder. Bytes of shards follow
+from their shapes and are exact for synthetic images; for real patches they are an upper bound
+(every candidate kept) unless the expected number is given. Clusters limit both bytes and files.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from groundsynth.errors import ConfigurationError
+from groundsynth.sources.grid import tiles_of_area
+
+ROOT = Path(__file__).resolve().parents[2]
+TILE_PIXELS = 12_000
+"""Side of a WorldCover imagery tile (1 x 1 degree) in pixels; a label tile has three times it."""
+LABEL_BYTES_A_PIXEL = 0.1
+"""Size of a published label tile (deflate): about 0.1 byte a pixel."""
+CAPTION_BYTES, FEATURE_BYTES = 250, 4 * 2048
+
+
+@dataclass
+class Estimate:
+    """Jobs by rule, and files and bytes by kind of file."""
+
+    jobs: Counter[str] = field(default_factory=Counter)
+    files: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+
+
+def estimate(*, configuration: list[Path] | None = None, patches: int | None = None) -> None:
+    """Print the jobs, files and gigabytes of a run.
+
+    ``configuration`` lists overlays of config/config.yaml (none: the paper's own); ``patches``
+    is the expected number of real patches, where it is known.
+    """
+    overlays = [path.resolve() for path in configuration or []]
+    merged = merged_configuration(overlays)
+    print(report(estimated(*planned(overlays), merged, patches), patches is None))
+
+
+def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:
+    """config/config.yaml with the overlays laid over it, as Snakemake merges them."""
+    merged: dict[str, Any] = {}
+    for path in [ROOT / "config" / "config.yaml", *overlays]:
+        _lay_over(merged, yaml.safe_load(path.read_text("utf-8")) or {})
+    return merged
+
+
+def _lay_over(target: dict[str, Any], overlay: dict[str, Any]) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _lay_over(target[key], value)
+        else:
+            target[key] = value
+
+
+def planned(overlays: list[Path]) -> tuple[list[str], Counter[str]]:
+    """Every output file, and the jobs of each rule, that Snakemake would make from nothing."""
+    words = ["--configfile", *map(str, overlays)] if overlays else []
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", folder, *words]
+        summary = pool.submit(_answer, [*command, "--summary"])
+        stats = pool.submit(_answer, [*command, "--dry-run", "--quiet", "reason"])
+        rows = csv.DictReader(summary.result().splitlines(), delimiter="\t")
+        return [row["output_file"] for row in rows], jobs_of(stats.result())
+
+
+def _answer(command: list[str]) -> str:
+    answer = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    if answer.returncode:
+        lines = [line for line in answer.stderr.splitlines() if line.strip()]
+        raise ConfigurationError(lines[-1] if lines else "Snakemake could not make its plan.")
+    return answer.stdout
+
+
+def jobs_of(dry_run: str) -> Counter[str]:
+    """Jobs of each rule from the table that a dry run prints (the targets' own line left out)."""
+    table = dry_run.partition("Job stats:")[2]
+    rows = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+    return Counter({rule: int(count) for rule, count in rows if rule not in ("all", "total")})
+
+
+def estimated(
+    files: list[str], jobs: Counter[str], config: dict[str, Any], patches: int | None
+) -> Estimate:
+    """Sum the plan up; every job also leaves a log and a benchmark file."""
+    total = Estimate(jobs=jobs)
+    total.files["logs and benchmarks"] = 2 * sum(jobs.values())
+    real = patches if patches is not None else candidates(config)
+    share = real / max(1, sum(name.endswith("counts.json") for name in files))
+    for name in files:
+        kind, size = _kind_and_bytes(name, config, share)
+        total.files[kind] += 1
+        total.bytes[kind] += round(size)
+    return total
+
+
+def candidates(config: dict[str, Any]) -> int:
+    """Number of places where a patch may be cut."""
+    source, patch = config["source"], config["patches"]
+    if source["kind"] == "rasters":
+        import rasterio
+
+        shapes = []
+        for pair in source["rasters"].values():
+            with rasterio.open(pair["imagery"]) as raster:
+                shapes.append((raster.height, raster.width))
+    else:
+        side = _tile_pixels(config)
+        tiles = tiles_of_area(*(source["area"][k] for k in ("west", "south", "east", "north")))
+        shapes = [(side, side)] * len(tiles)
+
+    def fitting(length: int) -> int:
+        return max(0, (length - patch["size"]) // patch["stride"] + 1)
+
+    return sum(fitting(height) * fitting(width) for height, width in shapes)
+
+
+def _tile_pixels(config: dict[str, Any]) -> int:
+    simulated = config["source"]["kind"] == "simulated"
+    return config["source"]["simulated"]["pixels_per_degree"] if simulated else TILE_PIXELS
+
+
+def _kind_and_bytes(name: str, config: dict[str, Any], real_rows: float) -> tuple[str, float]:
+    """Kind of an output file by its place, and its size in bytes."""
+    pixels = config["patches"]["size"] ** 2
+    rows = real_rows if "/real/" in name else _synthetic_rows(name, config)
+    side = _tile_pixels(config)
+    if name.endswith(".images.npy"):
+        return "shards", 3.0 * pixels * rows
+    if name.endswith(".masks.npy"):
+        return "shards", 1.0 * pixels * rows
+    if "/imagery/" in name and name.endswith(".tif"):
+        return "imagery tiles", 8.0 * side**2
+    if "/labels/" in name and name.endswith(".tif"):
+        return "label tiles", LABEL_BYTES_A_PIXEL * 9 * side**2
+    if name.startswith("results/captions/"):
+        return "captions", CAPTION_BYTES * rows
+    if name.startswith("results/features/"):
+        return "features", FEATURE_BYTES * rows
+    return "models, tables, figures", 0.0
+
+
+def _synthetic_rows(name: str, config: dict[str, Any]) -> float:
+    for population in ("unconditional", "conditional"):
+        if f"/{population}/" in name:
+            section = config["synthesis"][population]
+            shard = Path(name).name.split(".")[0]
+            first = int(shard) * section["shard_size"] if shard.isdigit() else 0
+            return float(min(section["shard_size"], section["samples"] - first))
+    return 0.0
+
+
+def report(total: Estimate, upper_bound: bool) -> str:
+    """The estimate as a table."""
+    lines = [f"{'kind':<26}{'files':>8}{'GB':>10}"]
+    for kind in sorted(total.files, key=lambda k: (-total.bytes[k], k)):
+        lines.append(f"{kind:<26}{total.files[kind]:>8,}{total.bytes[kind] / 1e9:>10.1f}")
+    everything = sum(total.bytes.values()) / 1e9
+    lines.append(f"{'together':<26}{sum(total.files.values()):>8,}{everything:>10.1f}")
+    jobs = ", ".join(f"{rule} {count}" for rule, count in sorted(total.jobs.items()))
+    lines += ["", f"{sum(total.jobs.values()):,} jobs: {jobs}"]
+    if upper_bound:
+        lines.append("Real patches: every candidate counted; --patches N gives an expected number.")
+    lines.append("Imagery tiles: uncompressed size, an upper bound; models are not counted in GB.")
+    return "\n".join(lines)

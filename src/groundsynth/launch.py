@@ -1,0 +1,143 @@
+"""Starts a run on one machine: ``make run``, ``make tour``.
+
+Holds a lock on the run's folder. Who holds it knows that no other launch is at work there, and
+can tell a Snakemake lock that a killed run left behind from that of a run still alive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from groundsynth.errors import GroundsynthError, InputError, StateError
+from groundsynth.files import read_json
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the workflow in a folder and say where the report is; returns Snakemake's exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return launch(options.directory, options.configuration, options.profile, options.words)
+    except GroundsynthError as error:
+        print(f"groundsynth: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m groundsynth.launch", description=__doc__)
+    parser.add_argument("--directory", type=Path, help="the run's folder (default: see above)")
+    parser.add_argument("--configuration", type=Path, required=True, help="a YAML overlay")
+    parser.add_argument("--profile", default="demo", help="a folder under profiles/")
+    parser.add_argument("words", nargs="*", help="stage targets or Snakemake options, after --")
+    return parser
+
+
+def launch(
+    directory: Path | None, configuration: Path, profile: str, words: Sequence[str] = ()
+) -> int:
+    """Run the workflow with ``configuration`` in ``directory``, its own folder by default."""
+    if not configuration.is_file():
+        raise InputError(
+            f"The configuration {configuration} does not exist; name a YAML file, as in 'make run "
+            "CONFIG=my.yaml'."
+        )
+    folder = (directory or configuration.parent).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with only_launch(folder):
+        command = [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--profile", str(ROOT / "profiles" / profile), "--directory", str(folder)),
+            *("--configfile", str(configuration.resolve())),
+        ]
+        if release_stale_lock(folder):
+            print(f"The last run in {folder} was killed: going on where it stopped.", flush=True)
+        code = _supervise([*command, *words])
+    if code == 0 and not words:
+        _say_result(folder, time.monotonic() - started)
+    return code
+
+
+@contextmanager
+def only_launch(folder: Path) -> Iterator[None]:
+    """Hold the folder's launch lock; StateError in one sentence if another launch holds it."""
+    with (folder / ".groundsynth.lock").open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            holder = stream.read().strip() or "unknown"
+            raise StateError(
+                f"A run is already at work in {folder} (process {holder}): wait for it, or stop "
+                "it and start again."
+            ) from None
+        stream.truncate(0)
+        stream.write(f"{os.getpid()}\n")
+        stream.flush()
+        yield
+
+
+def release_stale_lock(folder: Path) -> bool:
+    """Remove Snakemake's lock if no Snakemake is alive in the folder; True if there was one.
+
+    Called under the launch lock, so that only a Snakemake started by hand can be alive there;
+    its lock is left alone, and Snakemake says so itself.
+    """
+    locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
+    if not locks or _snakemake_alive(folder):
+        return False
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    return True
+
+
+def _snakemake_alive(folder: Path) -> bool:
+    """Whether a process of this machine runs Snakemake in the folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            here = (process / "cwd").resolve() == folder
+        except OSError:  # ended meanwhile, or another user's
+            continue
+        if here and any(b"snakemake" in word for word in words[:4]):
+            return True
+    return False
+
+
+def _supervise(command: Sequence[str]) -> int:
+    """Run Snakemake; an interrupt reaches it once, and it ends its jobs itself."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
+    process = subprocess.Popen(command, env=environment)
+    previous = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+    }
+    try:
+        return process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _say_result(folder: Path, seconds: float) -> None:
+    headline = folder / "results" / "report" / "headline.json"
+    if not headline.exists():
+        return
+    print(f"\nDone in {seconds / 60:.1f} minutes." if seconds > 60 else "\nNothing left to do.")
+    for figure in read_json(headline)["figures"]:
+        print(f"  {figure['name']}: {figure['value']:.3g} {figure.get('unit', '')}".rstrip())
+    print(f"Report: {folder / 'results' / 'report' / 'index.html'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
