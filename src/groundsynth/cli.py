@@ -62,7 +62,8 @@ def _run(verb: str, words: list[str]) -> int:
         "work_seconds": round(time.monotonic() - imported, 2),
         "peak_mb": round(peak),
     }
-    print(TIMING + json.dumps(record), file=sys.stderr)
+    if not sys.stderr.isatty():  # a log: the ledger of the report reads it
+        print(TIMING + json.dumps(record), file=sys.stderr)
     return 0
 
 
