@@ -2,6 +2,7 @@
 
 They are looked for beside the repository, in ``../shared/reference``; where that folder is
 absent the parity tests are skipped. Files load with ``weights_only=True``: they hold tensors.
+``pytest tests/parity -s`` prints the errors found.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 
@@ -30,3 +32,37 @@ def reference() -> Callable[[str], Any]:
 @pytest.fixture(autouse=True)
 def single_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def assert_images_equal(request: pytest.FixtureRequest) -> Callable[[Tensor, Tensor], None]:
+    """Images agree within 1e-5 of their range (the goal for unit-range images is 1e-4)."""
+
+    def check(actual: Tensor, expected: Tensor) -> None:
+        assert actual.shape == expected.shape
+        scale = (expected.max() - expected.min()).item()
+        error = ((actual - expected).abs().max() / scale).item()
+        print(f"\n{request.node.name}: {error:.1e} of range {scale:.2f}", end="")
+        assert error < 1e-5
+
+    return check
+
+
+@pytest.fixture
+def assert_gradients_equal(
+    request: pytest.FixtureRequest,
+) -> Callable[[nn.Module, dict[str, Tensor]], None]:
+    """Each gradient agrees within 1e-3 of its own norm; a missing gradient counts as zero."""
+
+    def check(model: nn.Module, expected: dict[str, Tensor]) -> None:
+        actual = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        assert actual.keys() <= expected.keys()
+        errors = {}
+        for name, gradient in expected.items():
+            difference = actual.get(name, torch.zeros_like(gradient)) - gradient
+            errors[name] = (difference.norm() / gradient.norm().clamp(min=1e-30)).item()
+        worst = max(errors, key=lambda name: errors[name])
+        print(f"\n{request.node.name}: gradient {worst} {errors[worst]:.1e}", end="")
+        assert errors[worst] < 1e-3
+
+    return check

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from groundsynth.gan import losses
 from groundsynth.gan.stylegan2 import Discriminator, Generator
 
 Load = Callable[[str], Any]
+Check = Callable[[Any, Any], None]
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +33,12 @@ def discriminator(ref: dict[str, Any]) -> Discriminator:
     return model.requires_grad_(False).eval()
 
 
-def assert_images_equal(actual: Tensor, expected: Tensor) -> None:
-    """Within 1e-4 of an image whose range is one, whatever range the reference has."""
-    assert actual.shape == expected.shape
-    scale = (expected.max() - expected.min()).item()
-    assert ((actual - expected).abs().max() / scale).item() < 1e-5
-
-
-def assert_gradients_equal(model: nn.Module, expected: dict[str, Tensor]) -> None:
-    """Each gradient within 1e-3 of its own norm; a missing gradient counts as zero."""
-    actual = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-    assert actual.keys() <= expected.keys()
-    for name, gradient in expected.items():
-        difference = actual.get(name, torch.zeros_like(gradient)) - gradient
-        assert difference.norm() <= 1e-3 * gradient.norm(), name
-
-
 @pytest.mark.parity
-def test_mapping(ref: dict[str, Any], generator: Generator) -> None:
+def test_mapping(
+    ref: dict[str, Any],
+    generator: Generator,
+    assert_images_equal: Check,
+) -> None:
     z, c = ref["z"], ref["c"]
     assert_images_equal(generator.mapping(z, c), ref["ws_psi1"])
     assert_images_equal(generator.mapping(z, c, truncation_psi=0.7), ref["ws_psi0.7"])
@@ -59,7 +47,11 @@ def test_mapping(ref: dict[str, Any], generator: Generator) -> None:
 
 
 @pytest.mark.parity
-def test_images_of_all_noise_modes(ref: dict[str, Any], generator: Generator) -> None:
+def test_images_of_all_noise_modes(
+    ref: dict[str, Any],
+    generator: Generator,
+    assert_images_equal: Check,
+) -> None:
     ws = ref["ws_psi1"]
     const = generator.synthesis(ws, noise_mode="const")
     assert_images_equal(const, ref["img_psi1_const"])
@@ -71,13 +63,21 @@ def test_images_of_all_noise_modes(ref: dict[str, Any], generator: Generator) ->
 
 
 @pytest.mark.parity
-def test_truncated_images_from_latents(ref: dict[str, Any], generator: Generator) -> None:
+def test_truncated_images_from_latents(
+    ref: dict[str, Any],
+    generator: Generator,
+    assert_images_equal: Check,
+) -> None:
     images = generator(ref["z"], ref["c"], truncation_psi=0.7, noise_mode="const")
     assert_images_equal(images, ref["img_psi0.7_const"])
 
 
 @pytest.mark.parity
-def test_train_mode_images_and_average_w(ref: dict[str, Any], generator: Generator) -> None:
+def test_train_mode_images_and_average_w(
+    ref: dict[str, Any],
+    generator: Generator,
+    assert_images_equal: Check,
+) -> None:
     generator.train()
     images = generator.synthesis(ref["ws_psi1"], noise_mode="const")
     assert_images_equal(images, ref["img_train_unfused_const"])
@@ -87,7 +87,10 @@ def test_train_mode_images_and_average_w(ref: dict[str, Any], generator: Generat
 
 
 @pytest.mark.parity
-def test_discriminator_logits(ref: dict[str, Any], discriminator: Discriminator) -> None:
+def test_discriminator_logits(
+    ref: dict[str, Any],
+    discriminator: Discriminator,
+) -> None:
     real = discriminator(ref["real"], ref["c"])
     torch.testing.assert_close(real, ref["D_logits_real"], rtol=1e-5, atol=1e-5)
     fake = discriminator(ref["img_psi1_const"], ref["c"])
@@ -96,7 +99,10 @@ def test_discriminator_logits(ref: dict[str, Any], discriminator: Discriminator)
 
 @pytest.mark.parity
 def test_generator_main_phase(
-    ref: dict[str, Any], generator: Generator, discriminator: Discriminator
+    ref: dict[str, Any],
+    generator: Generator,
+    discriminator: Discriminator,
+    assert_gradients_equal: Check,
 ) -> None:
     phase = ref["phases"]["Gmain"]
     generator.train().requires_grad_(True)
@@ -108,7 +114,11 @@ def test_generator_main_phase(
 
 
 @pytest.mark.parity
-def test_path_length_phase(ref: dict[str, Any], generator: Generator) -> None:
+def test_path_length_phase(
+    ref: dict[str, Any],
+    generator: Generator,
+    assert_gradients_equal: Check,
+) -> None:
     phase, settings = ref["phases"]["Greg"], ref["loss_kwargs"]
     generator.train().requires_grad_(True)
     half = len(ref["z"]) // settings["pl_batch_shrink"]
@@ -125,7 +135,10 @@ def test_path_length_phase(ref: dict[str, Any], generator: Generator) -> None:
 
 @pytest.mark.parity
 def test_discriminator_main_phase(
-    ref: dict[str, Any], generator: Generator, discriminator: Discriminator
+    ref: dict[str, Any],
+    generator: Generator,
+    discriminator: Discriminator,
+    assert_gradients_equal: Check,
 ) -> None:
     phase = ref["phases"]["Dmain"]
     generator.train()
@@ -140,7 +153,11 @@ def test_discriminator_main_phase(
 
 
 @pytest.mark.parity
-def test_r1_phase(ref: dict[str, Any], discriminator: Discriminator) -> None:
+def test_r1_phase(
+    ref: dict[str, Any],
+    discriminator: Discriminator,
+    assert_gradients_equal: Check,
+) -> None:
     phase = ref["phases"]["Dreg"]
     discriminator.train().requires_grad_(True)
     real = ref["real"].clone().requires_grad_(True)
