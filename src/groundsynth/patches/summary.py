@@ -1,0 +1,92 @@
+"""The index of all shards, and the figures of the way from candidates to splits."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from groundsynth.errors import InputError
+from groundsynth.files import atomic
+from groundsynth.patches.counts import TileCounts, read_counts
+from groundsynth.patches.filters import REASONS
+from groundsynth.patches.index import write_index
+from groundsynth.patches.splits import SPLITS
+from groundsynth.provenance import provenance
+from groundsynth.tables import read_tables
+
+
+def summarise_patches(
+    *, indices: list[Path], counts: list[Path], index: Path, funnel: Path, splits: Path
+) -> None:
+    """Join the shards' indices and counts into those of the run.
+
+    Writes ``index`` (GeoParquet, all patches), ``funnel`` (CSV: candidates, kept and dropped by
+    reason of each tile, and their total) and ``splits`` (CSV: patches and percent of each split).
+    Raises InputError when a patch stands twice or index and counts disagree.
+    """
+    table = read_tables(indices, "real_index")
+    tiles = _joined_counts(counts)
+    kept = sum(entry.kept for entry in tiles.values())
+    if kept != len(table):
+        raise InputError(
+            f"The shard indices hold {len(table)} patches but the counts {kept}; delete the "
+            "shards' index and counts files and cut them again."
+        )
+    _require_unique(table.column("patch_id").to_pylist())
+    record = provenance("summarise-patches", {}, [*indices, *counts])
+    write_index(index, {name: table.column(name) for name in table.column_names}, record)
+    _write_funnel(funnel, tiles)
+    _write_splits(splits, Counter(table.column("split").to_pylist()))
+
+
+def _joined_counts(paths: Sequence[Path]) -> dict[str, TileCounts]:
+    joined: dict[str, TileCounts] = {}
+    for path in paths:
+        for tile, entry in read_counts(path).items():
+            if tile in joined:
+                raise InputError(
+                    f"{path}: the tile {tile} was cut in another shard too; give each raster a "
+                    "file name of its own."
+                )
+            joined[tile] = entry
+    return joined
+
+
+def _require_unique(ids: Sequence[str]) -> None:
+    repeated = [name for name, times in Counter(ids).items() if times > 1]
+    if repeated:
+        raise InputError(
+            f"The patch {repeated[0]} stands in the shard indices more than once; give each "
+            "raster a file name of its own."
+        )
+
+
+def _write_funnel(path: Path, tiles: dict[str, TileCounts]) -> None:
+    total = TileCounts()
+    for entry in tiles.values():
+        total.candidates += entry.candidates
+        total.kept += entry.kept
+        for reason in REASONS:
+            total.dropped[reason] += entry.dropped[reason]
+    rows = [
+        [tile, entry.candidates, entry.kept, *(entry.dropped[reason] for reason in REASONS)]
+        for tile, entry in [*sorted(tiles.items()), ("total", total)]
+    ]
+    header = ["tile", "candidates", "kept", *(f"dropped_{reason}" for reason in REASONS)]
+    _write_csv(path, header, rows)
+
+
+def _write_splits(path: Path, found: Counter[str]) -> None:
+    total = max(sum(found.values()), 1)
+    rows = [[split, found[split], f"{100 * found[split] / total:.3f}"] for split in SPLITS]
+    _write_csv(path, ["split", "patches", "percent"], rows)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

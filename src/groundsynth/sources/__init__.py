@@ -1,0 +1,1 @@
+"""Where imagery and land-cover rasters come from: downloads, local rasters, a simulation."""
