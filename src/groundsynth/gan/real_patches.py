@@ -1,0 +1,171 @@
+"""Real patches of the train split, in batches that follow from the number of images seen.
+
+The order of a pass over the patches follows from the seed and the number of the pass, and the
+flips from the seed and the place in the order: a resumed training sees the same batches, and
+nothing about the reader needs to be saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from groundsynth.errors import InputError
+from groundsynth.landcover import UNLABELLED
+from groundsynth.shards import JoinedArrays
+from groundsynth.tables import read_table
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images float32 [N, 3, H, W] in [-1, 1] and, where there are masks, uint8 [N, H, W]."""
+
+    images: Tensor
+    masks: Tensor | None
+    seen: int
+    """Images seen in training before this batch."""
+
+
+class TrainPatches:
+    """The train split of the real shards; patches of other splits cannot be reached.
+
+    ``masks`` may be empty. Raises InputError when shards and index differ in length, or no patch
+    is in the train split.
+    """
+
+    def __init__(
+        self, images: Sequence[Path], masks: Sequence[Path], indices: Sequence[Path], classes: int
+    ) -> None:
+        tables = [read_table(path, "real_index", ["patch_id", "split"]) for path in indices]
+        self.images = _opened(images, tables)
+        self.masks = _opened(masks, tables) if masks else None
+        self.classes = classes
+        splits = [split for table in tables for split in table.column("split").to_pylist()]
+        ids = [patch for table in tables for patch in table.column("patch_id").to_pylist()]
+        self.rows = np.flatnonzero(np.asarray(splits) == TRAIN)
+        self.ids = [ids[row] for row in self.rows]
+        if not self.ids:
+            raise InputError(
+                f"{indices[0]} and the other indices list no patch of the train split; enlarge "
+                "the area or the split's fraction in patches.split."
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def resolution(self) -> int:
+        """Width of a patch in pixels; patches are square."""
+        height, width = self.images.row_shape[:2]
+        if height != width:
+            raise InputError(f"Patches are {width} x {height} px; generators need square ones.")
+        return width
+
+    def read(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Images uint8 [B, H, W, 3] and masks uint8 [B, H, W] at ``positions`` of the split."""
+        rows = self.rows[positions]
+        return self.images.gather(rows), None if self.masks is None else self.masks_at(positions)
+
+    def masks_at(self, positions: np.ndarray) -> np.ndarray:
+        """Masks uint8 [B, H, W]; InputError for a value that is neither a class nor 255."""
+        if self.masks is None:
+            raise ValueError("these patches were opened without masks")
+        masks = self.masks.gather(self.rows[positions])
+        wrong = (masks >= self.classes) & (masks != UNLABELLED)
+        if wrong.any():
+            first = int(np.flatnonzero(wrong.any((1, 2)))[0])
+            raise InputError(
+                f"The mask of patch {self.ids[positions[first]]} holds the value "
+                f"{masks[first][wrong[first]][0]}, but the legend has {self.classes} classes; cut "
+                "the patches with the same legend."
+            )
+        return masks
+
+
+def _opened(paths: Sequence[Path], tables: Sequence[pa.Table]) -> JoinedArrays:
+    """Shards of which each has as many rows as its index table; InputError otherwise."""
+    arrays = JoinedArrays(paths)
+    for path, array, table in zip(paths, arrays.arrays, tables, strict=True):
+        if len(array) != len(table):
+            raise InputError(
+                f"{path} holds {len(array)} patches, its index {len(table)}; delete both and run "
+                "the stage that cuts patches again."
+            )
+    return arrays
+
+
+class BatchReader:
+    """Batches of ``size`` in training order; the next one is read while one is computed on.
+
+    ``x_flip`` mirrors each patch with probability a half; ``turns`` adds quarter turns, so that
+    all eight symmetries of the square occur. Image and mask move together.
+    """
+
+    def __init__(
+        self,
+        patches: TrainPatches,
+        size: int,
+        seed: int,
+        device: torch.device,
+        x_flip: bool = False,
+        turns: bool = False,
+    ) -> None:
+        self.patches, self.size, self.seed, self.device = patches, size, seed, device
+        self.x_flip, self.turns = x_flip, turns
+        self.pool = ThreadPoolExecutor(max_workers=1)
+        self.ahead: tuple[int, Future[tuple[np.ndarray, np.ndarray | None]]] | None = None
+        self.orders: dict[int, np.ndarray] = {}
+
+    def batch(self, seen: int) -> Batch:
+        """The batch that follows after ``seen`` images."""
+        if self.ahead is not None and self.ahead[0] == seen:
+            images, masks = self.ahead[1].result()
+        else:
+            images, masks = self._read(seen)
+        following = seen + self.size
+        self.ahead = (following, self.pool.submit(self._read, following))
+        pixels = torch.from_numpy(images).to(self.device, non_blocking=True)
+        return Batch(
+            images=pixels.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(),
+            masks=None if masks is None else torch.from_numpy(masks).to(self.device),
+            seen=seen,
+        )
+
+    def _read(self, seen: int) -> tuple[np.ndarray, np.ndarray | None]:
+        images, masks = self.patches.read(self._positions(seen))
+        draw = np.random.default_rng([self.seed, 1, seen])
+        flips = draw.random(self.size) < (0.5 if self.x_flip or self.turns else 0.0)
+        quarters = draw.integers(0, 4, self.size) * self.turns
+        for n in range(self.size):
+            images[n] = _moved(images[n], flips[n], quarters[n])
+            if masks is not None:
+                masks[n] = _moved(masks[n], flips[n], quarters[n])
+        return images, masks
+
+    def _positions(self, seen: int) -> np.ndarray:
+        passes, places = np.divmod(np.arange(seen, seen + self.size), len(self.patches))
+        return np.asarray(
+            [self._order(p)[place] for p, place in zip(passes, places, strict=True)], np.int64
+        )
+
+    def _order(self, number: int) -> np.ndarray:
+        """Order of the patches in pass ``number``."""
+        if number not in self.orders:
+            self.orders = {n: order for n, order in self.orders.items() if n == number - 1}
+            draw = np.random.default_rng([self.seed, 0, number])
+            self.orders[number] = draw.permutation(len(self.patches))
+        return self.orders[number]
+
+
+def _moved(patch: np.ndarray, flip: bool, quarters: int) -> np.ndarray:
+    """``patch`` [H, W, ...] mirrored left to right, then turned by quarters."""
+    return np.rot90(patch[:, ::-1] if flip else patch, quarters)

@@ -1,0 +1,230 @@
+"""Verbs advance-spade and train-spade: the conditional generator, trained on the train split."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from groundsynth.device import select_device
+from groundsynth.gan.generator_files import save_generator, sidecar_of
+from groundsynth.gan.latents import latents, to_pixels
+from groundsynth.gan.previews import write_preview
+from groundsynth.gan.real_patches import BatchReader, TrainPatches
+from groundsynth.gan.slots import Slot, advance, finish
+from groundsynth.gan.spade import Generator, one_hot
+from groundsynth.gan.spade_objective import SpadeObjective, SpadeSettings
+from groundsynth.gan.training import Networks, Schedule, Trainer
+from groundsynth.gan.unet_discriminator import Discriminator
+from groundsynth.landcover import Legend
+from groundsynth.provenance import provenance
+
+PREVIEW_COLUMNS = 8
+
+
+def advance_spade(
+    *,
+    images: list[Path],
+    masks: list[Path],
+    indices: list[Path],
+    legend: dict[str, Any],
+    base_channels: int,
+    latent: int,
+    discriminator: Literal["unet"],
+    discriminator_channels: int,
+    batch: int,
+    kimg: float,
+    generator_rate: float,
+    discriminator_rate: float,
+    consistency_weight: float,
+    ema_kimg: float,
+    tick_kimg: float,
+    x_flip: bool,
+    seed: int,
+    device: str,
+    precision: str,
+    state: Path,
+    keep_state: bool,
+    slot: int,
+    runtime: float | None,
+    receipt: Path,
+    hidden_channels: int = 128,
+    upsamplings: int = 5,
+    feature_matching: float = 10.0,
+    warmup_kimg: float = 100.0,
+    augment: Literal["none", "geometry"] = "none",
+) -> None:
+    """Train SPADE with a U-Net discriminator in one time slot of a chain.
+
+    Reads the real shards (images uint8 (N, H, W, 3), masks uint8 (N, H, W), 255 unlabelled, index
+    tables) and learns from the train split only. Continues from ``state`` and leaves its own
+    state there; ``receipt`` (JSON) says how far the training has come. Lengths (kimg, ema_kimg,
+    tick_kimg, warmup_kimg) are thousands of images, ``runtime`` is minutes. ``latent`` is the
+    length of the latent vector (0: one image for each map). ``upsamplings`` is the number of
+    doublings from the first feature map to the image. ``augment`` geometry adds quarter turns to
+    mirroring.
+    """
+    options = dict(locals())
+    advance(_slot(options), lambda: build(options))
+
+
+def train_spade(
+    *,
+    images: list[Path],
+    masks: list[Path],
+    indices: list[Path],
+    legend: dict[str, Any],
+    base_channels: int,
+    latent: int,
+    discriminator: Literal["unet"],
+    discriminator_channels: int,
+    batch: int,
+    kimg: float,
+    generator_rate: float,
+    discriminator_rate: float,
+    consistency_weight: float,
+    ema_kimg: float,
+    tick_kimg: float,
+    x_flip: bool,
+    seed: int,
+    device: str,
+    precision: str,
+    state: Path,
+    keep_state: bool,
+    slot: int,
+    slots: int,
+    runtime: float | None,
+    receipt: Path,
+    model: Path,
+    history: Path,
+    preview: Path,
+    hidden_channels: int = 128,
+    upsamplings: int = 5,
+    feature_matching: float = 10.0,
+    warmup_kimg: float = 100.0,
+    augment: Literal["none", "geometry"] = "none",
+) -> None:
+    """Train SPADE in the last of ``slots`` time slots and write the generator.
+
+    As advance-spade; writes ``model`` (safetensors, with a JSON description beside it), the
+    ``history`` table and the ``preview`` picture (rows: map, real image, two samples). Fails with
+    the state saved when the training is not complete at the end of the slot.
+    """
+    options = dict(locals())
+    outputs = [model, sidecar_of(model), history, preview]
+    finish(_slot(options), lambda: build(options), outputs, lambda t: _write(t, options))
+
+
+def _parameters(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that the trained weights depend on, besides the shards."""
+    apart = ("images", "masks", "indices", "device", "state", "keep_state", "slot", "slots")
+    files = ("runtime", "receipt", "model", "history", "preview")
+    return {name: value for name, value in options.items() if name not in apart + files}
+
+
+def _inputs(options: dict[str, Any]) -> list[Path]:
+    return [*options["images"], *options["masks"], *options["indices"]]
+
+
+def _slot(options: dict[str, Any]) -> Slot:
+    return Slot(
+        parameters=_parameters(options),
+        inputs=_inputs(options),
+        state=options["state"],
+        keep_state=options["keep_state"],
+        number=options["slot"],
+        runtime=options["runtime"],
+        receipt=options["receipt"],
+    )
+
+
+def build(options: dict[str, Any]) -> Trainer:
+    """A training at its beginning, from the verb's options."""
+    device = select_device(options["device"])
+    torch.manual_seed(options["seed"])
+    classes = len(Legend.from_json(options["legend"]))
+    patches = TrainPatches(options["images"], options["masks"], options["indices"], classes)
+    G = Generator(**generator_keywords(options, classes, patches.resolution)).to(device)
+    D = Discriminator(
+        patches.resolution, options["discriminator_channels"], semantic_nc=classes
+    ).to(device)
+    networks = Networks(G, D, copy.deepcopy(G).eval().requires_grad_(False))
+    reader = BatchReader(
+        patches,
+        options["batch"],
+        options["seed"],
+        device,
+        x_flip=options["x_flip"],
+        turns=options["augment"] == "geometry",
+    )
+    schedule = Schedule(*(options[n] for n in ("batch", "kimg", "tick_kimg", "ema_kimg")))
+    objective = SpadeObjective(G, D, _settings(options))
+    return Trainer(networks, objective, reader, schedule, options["precision"])
+
+
+def generator_keywords(options: dict[str, Any], classes: int, resolution: int) -> dict[str, Any]:
+    """Constructor keywords of the generator."""
+    return {
+        "semantic_nc": classes,
+        "ngf": options["base_channels"],
+        "crop_size": resolution,
+        "num_upsampling_layers": options["upsamplings"],
+        "latent_dim": options["latent"],
+        "hidden": options["hidden_channels"],
+    }
+
+
+def _settings(options: dict[str, Any]) -> SpadeSettings:
+    return SpadeSettings(
+        generator_rate=options["generator_rate"],
+        discriminator_rate=options["discriminator_rate"],
+        consistency_weight=options["consistency_weight"],
+        feature_matching=options["feature_matching"],
+        warmup_images=1000 * options["warmup_kimg"],
+        precision=options["precision"],
+    )
+
+
+def _write(trainer: Trainer, options: dict[str, Any]) -> None:
+    """Write model, description, history and preview of a finished training."""
+    legend = Legend.from_json(options["legend"])
+    record = provenance("train-spade", _parameters(options), _inputs(options))
+    save_generator(
+        options["model"],
+        trainer.networks.average,
+        "spade",
+        generator_keywords(options, len(legend), trainer.reader.patches.resolution),
+        population="conditional",
+        resolution=trainer.reader.patches.resolution,
+        classes=list(legend.names),
+        seed=options["seed"],
+        images=trainer.seen,
+        provenance=record,
+    )
+    trainer.history.write(options["history"], record)
+    write_preview(options["preview"], *preview_images(trainer, legend))
+
+
+def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:
+    """Maps, real images and two samples each, uint8 [4 n, H, W, 3], and the number of columns n."""
+    patches = trainer.reader.patches
+    columns = min(PREVIEW_COLUMNS, len(patches))
+    positions = np.linspace(0, len(patches) - 1, columns).astype(np.int64)
+    images, masks = patches.read(positions)[0], patches.masks_at(positions)
+    condition = one_hot(torch.from_numpy(masks).to(trainer.device), len(legend))
+    rows = [legend.colorize(masks), images]
+    for first in (0, columns):
+        rows.append(to_pixels(_samples(trainer, condition, range(first, first + columns))))
+    return np.concatenate(rows), columns
+
+
+@torch.no_grad()
+def _samples(trainer: Trainer, condition: Tensor, seeds: range) -> Tensor:
+    generator: Any = trainer.networks.average
+    z = latents(seeds, generator.latent_dim).to(trainer.device)
+    samples: Tensor = generator(condition, z)
+    return samples

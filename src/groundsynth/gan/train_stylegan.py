@@ -1,0 +1,234 @@
+"""Verbs advance-stylegan and train-stylegan: the unconditional generator, on the train split."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from groundsynth.device import select_device
+from groundsynth.gan import stylegan2
+from groundsynth.gan.generator_files import build_generator, save_generator, sidecar_of
+from groundsynth.gan.latents import latents, to_pixels
+from groundsynth.gan.previews import write_preview
+from groundsynth.gan.real_patches import BatchReader, TrainPatches
+from groundsynth.gan.slots import Slot, advance, finish
+from groundsynth.gan.stylegan_objective import StyleganObjective, StyleganSettings
+from groundsynth.gan.training import Networks, Schedule, Trainer
+from groundsynth.provenance import provenance
+
+PREVIEW_COLUMNS, PREVIEW_COUNT = 8, 32
+Architecture = Literal["stylegan2", "stylegan3-t", "stylegan3-r"]
+
+
+def advance_stylegan(
+    *,
+    images: list[Path],
+    indices: list[Path],
+    architecture: Architecture,
+    z_dim: int,
+    w_dim: int,
+    mapping_layers: int,
+    channel_base: int,
+    channel_max: int,
+    batch: int,
+    kimg: float,
+    generator_rate: float,
+    discriminator_rate: float,
+    r1_gamma: float,
+    path_length_weight: float,
+    ema_kimg: float,
+    x_flip: bool,
+    augment: Literal["none", "geometry", "ada"],
+    ada_target: float,
+    tick_kimg: float,
+    seed: int,
+    device: str,
+    precision: str,
+    state: Path,
+    keep_state: bool,
+    slot: int,
+    runtime: float | None,
+    receipt: Path,
+    style_mixing: float = 0.9,
+) -> None:
+    """Train StyleGAN2 or StyleGAN3 in one time slot of a chain.
+
+    Reads the real shards (images uint8 (N, R, R, 3), R a power of two; index tables) and learns
+    from the train split only. Continues from ``state`` and leaves its own state there;
+    ``receipt`` (JSON) says how far the training has come. Lengths (kimg, ema_kimg, tick_kimg) are
+    thousands of images, ``runtime`` is minutes. ``augment`` geometry adds quarter turns to the
+    patches, ada shows augmented images to the discriminator only. Path-length regularisation and
+    style mixing belong to StyleGAN2; StyleGAN3 takes 0 for both.
+    """
+    options = dict(locals())
+    advance(_slot(options), lambda: build(options))
+
+
+def train_stylegan(
+    *,
+    images: list[Path],
+    indices: list[Path],
+    architecture: Architecture,
+    z_dim: int,
+    w_dim: int,
+    mapping_layers: int,
+    channel_base: int,
+    channel_max: int,
+    batch: int,
+    kimg: float,
+    generator_rate: float,
+    discriminator_rate: float,
+    r1_gamma: float,
+    path_length_weight: float,
+    ema_kimg: float,
+    x_flip: bool,
+    augment: Literal["none", "geometry", "ada"],
+    ada_target: float,
+    tick_kimg: float,
+    seed: int,
+    device: str,
+    precision: str,
+    state: Path,
+    keep_state: bool,
+    slot: int,
+    slots: int,
+    runtime: float | None,
+    receipt: Path,
+    model: Path,
+    history: Path,
+    preview: Path,
+    style_mixing: float = 0.9,
+) -> None:
+    """Train StyleGAN2 or StyleGAN3 in the last of ``slots`` time slots and write the generator.
+
+    As advance-stylegan; writes ``model`` (safetensors, with a JSON description beside it), the
+    ``history`` table and the ``preview`` picture. Fails with the state saved when the training
+    is not complete at the end of the slot.
+    """
+    options = dict(locals())
+    outputs = [model, sidecar_of(model), history, preview]
+    finish(_slot(options), lambda: build(options), outputs, lambda t: _write(t, options))
+
+
+def _parameters(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that the trained weights depend on, besides the shards."""
+    apart = ("images", "indices", "device", "state", "keep_state", "slot", "slots", "runtime")
+    files = ("receipt", "model", "history", "preview")
+    return {name: value for name, value in options.items() if name not in apart + files}
+
+
+def _inputs(options: dict[str, Any]) -> list[Path]:
+    return [*options["images"], *options["indices"]]
+
+
+def _slot(options: dict[str, Any]) -> Slot:
+    return Slot(
+        parameters=_parameters(options),
+        inputs=_inputs(options),
+        state=options["state"],
+        keep_state=options["keep_state"],
+        number=options["slot"],
+        runtime=options["runtime"],
+        receipt=options["receipt"],
+    )
+
+
+def build(options: dict[str, Any]) -> Trainer:
+    """A training at its beginning, from the verb's options."""
+    device = select_device(options["device"])
+    torch.manual_seed(options["seed"])
+    patches = TrainPatches(options["images"], [], options["indices"], classes=0)
+    keywords = generator_keywords(options, patches.resolution)
+    G = build_generator(options["architecture"], keywords).to(device)
+    D = stylegan2.Discriminator(
+        c_dim=0,
+        img_resolution=patches.resolution,
+        img_channels=3,
+        channel_base=options["channel_base"],
+        channel_max=options["channel_max"],
+        block_kwargs=_low_precision(options),
+    ).to(device)
+    networks = Networks(G, D, copy.deepcopy(G).eval().requires_grad_(False))
+    reader = BatchReader(
+        patches,
+        options["batch"],
+        options["seed"],
+        device,
+        x_flip=options["x_flip"],
+        turns=options["augment"] == "geometry",
+    )
+    schedule = Schedule(*(options[n] for n in ("batch", "kimg", "tick_kimg", "ema_kimg")))
+    objective = StyleganObjective(G, D, _settings(options), None)
+    return Trainer(networks, objective, reader, schedule, options["precision"])
+
+
+def generator_keywords(options: dict[str, Any], resolution: int) -> dict[str, Any]:
+    """Constructor keywords of the generator (configuration R: Karras et al. 2021, section 3.2)."""
+    rotation = options["architecture"] == "stylegan3-r"
+    keywords = {
+        "z_dim": options["z_dim"],
+        "c_dim": 0,
+        "w_dim": options["w_dim"],
+        "img_resolution": resolution,
+        "img_channels": 3,
+        "mapping_kwargs": {"num_layers": options["mapping_layers"]},
+        "channel_base": options["channel_base"] * (2 if rotation else 1),
+        "channel_max": options["channel_max"] * (2 if rotation else 1),
+        **_low_precision(options),
+    }
+    if options["architecture"] != "stylegan2":
+        keywords["magnitude_ema_beta"] = 0.5 ** (options["batch"] / 20_000)
+    if rotation:
+        keywords |= {"conv_kernel": 1, "use_radial_filters": True}
+    return keywords
+
+
+def _low_precision(options: dict[str, Any]) -> dict[str, Any]:
+    """Keyword of the blocks for the type of the upper resolutions; float32 needs none."""
+    precision = options["precision"]
+    return {} if precision == "float32" else {"low_precision": precision}
+
+
+def _settings(options: dict[str, Any]) -> StyleganSettings:
+    rotation = options["architecture"] == "stylegan3-r"
+    return StyleganSettings(
+        generator_rate=options["generator_rate"],
+        discriminator_rate=options["discriminator_rate"],
+        r1_gamma=options["r1_gamma"],
+        path_length_weight=options["path_length_weight"],
+        style_mixing=options["style_mixing"],
+        blur_images=options["batch"] * 200_000 / 32 if rotation else 0.0,
+        force_fp32=options["precision"] == "float32",
+    )
+
+
+def _write(trainer: Trainer, options: dict[str, Any]) -> None:
+    """Write model, description, history and preview of a finished training."""
+    resolution = trainer.reader.patches.resolution
+    record = provenance("train-stylegan", _parameters(options), _inputs(options))
+    save_generator(
+        options["model"],
+        trainer.networks.average,
+        options["architecture"],
+        generator_keywords(options, resolution),
+        population="unconditional",
+        resolution=resolution,
+        seed=options["seed"],
+        images=trainer.seen,
+        provenance=record,
+    )
+    trainer.history.write(options["history"], record)
+    write_preview(options["preview"], preview_images(trainer), PREVIEW_COLUMNS)
+
+
+@torch.no_grad()
+def preview_images(trainer: Trainer) -> np.ndarray:
+    """Samples of the averaged generator, uint8 [PREVIEW_COUNT, R, R, 3]."""
+    G: Any = trainer.networks.average
+    z = latents(range(PREVIEW_COUNT), G.z_dim).to(trainer.device)
+    parts = [to_pixels(G(part, None, noise_mode="const")) for part in z.split(PREVIEW_COLUMNS)]
+    return np.concatenate(parts)

@@ -1,0 +1,224 @@
+"""The training loop that StyleGAN and SPADE share.
+
+A training is a list of phases. Each phase is one optimiser step of one network, on the losses it
+names, at every ``interval``-th step (lazy regularisation, Karras et al. 2020, appendix B). The
+loop averages the generator's weights, keeps the history, notices a training that went wrong, and
+saves everything needed to go on bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from groundsynth.checkpoint import load_checkpoint, save_checkpoint
+from groundsynth.errors import ConfigurationError, TrainingError
+from groundsynth.gan.ema import ema_decay, update_ema
+from groundsynth.gan.history import History
+from groundsynth.gan.real_patches import Batch, BatchReader
+from groundsynth.progress import Progress
+from groundsynth.run_state import RunState
+
+COLLAPSED = 1e-3
+"""Spread of the images of a batch, in units of half the grey range, that counts as none."""
+
+Losses = Iterator[tuple[Tensor, dict[str, Tensor]]]
+"""Losses to propagate one after the other, each with figures for the history."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser step of ``network`` on the sum of ``losses(batch)``."""
+
+    name: str
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    losses: Callable[[Batch], Losses]
+    interval: int = 1
+
+
+class Objective(Protocol):
+    """What a kind of generative model brings to the loop."""
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """Phases of a step, in order."""
+        ...
+
+    def after_step(self, steps: int) -> dict[str, Tensor]:
+        """Adapt what depends on the course of the training; figures for the history."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the losses remember from step to step."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of ``state_dict``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Generator, discriminator, and the running average of the generator."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length of a training and of its ticks, in thousands of images; half-life of the average."""
+
+    batch: int
+    kimg: float
+    tick_kimg: float
+    ema_kimg: float
+
+    def __post_init__(self) -> None:
+        if self.batch < 2 or self.kimg <= 0 or self.tick_kimg <= 0 or self.ema_kimg < 0:
+            raise ConfigurationError(
+                f"A training with batch {self.batch}, kimg {self.kimg}, tick_kimg "
+                f"{self.tick_kimg} and ema_kimg {self.ema_kimg} cannot work; give a batch of at "
+                "least 2 and positive lengths."
+            )
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the whole training."""
+        return math.ceil(round(1000 * self.kimg) / self.batch)
+
+    @property
+    def tick_steps(self) -> int:
+        """Number of steps between two ticks."""
+        return max(1, round(1000 * self.tick_kimg / self.batch))
+
+
+class Trainer:
+    """A training that can be left after any step and taken up again."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        objective: Objective,
+        reader: BatchReader,
+        schedule: Schedule,
+        precision: str = "float32",
+    ) -> None:
+        self.networks, self.objective = networks, objective
+        self.reader, self.schedule = reader, schedule
+        self.device = reader.device
+        self.history = History()
+        self.steps = 0
+        self.seconds = 0.0
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+
+    @property
+    def seen(self) -> int:
+        """Images seen so far."""
+        return self.steps * self.schedule.batch
+
+    @property
+    def complete(self) -> bool:
+        """Whether the training has reached its length."""
+        return self.steps >= self.schedule.steps
+
+    def describe(self) -> str:
+        """How far the training has come, in words."""
+        return f"step {self.steps} of {self.schedule.steps}"
+
+    def run(self, run: RunState) -> bool:
+        """Train until complete, or until ``run`` says to stop; True when complete."""
+        images = self.schedule.steps * self.schedule.batch
+        with Progress("training", total=images, unit="img", done=self.seen) as progress:
+            while not self.complete:
+                self.step()
+                stop = run.should_stop()
+                figures: dict[str, float] = {}
+                if self.complete or self.steps % self.schedule.tick_steps == 0:
+                    figures = self.close_tick()
+                    self.save(run.folder)
+                elif stop:
+                    self.save(run.folder)
+                progress.advance(self.schedule.batch, **figures)
+                if stop:
+                    break
+        return self.complete
+
+    def step(self) -> None:
+        """One step: the phases that are due, then the average and the objective's adaptation."""
+        started = time.monotonic()
+        batch = self.reader.batch(self.seen)
+        for phase in self.objective.phases:
+            if self.steps % phase.interval == 0:
+                self._take(phase, batch)
+        self.steps += 1
+        half_life = 1000 * self.schedule.ema_kimg
+        decay = ema_decay(self.schedule.batch, self.seen, half_life)
+        update_ema(self.networks.average, self.networks.generator, decay)
+        self.history.record(self.objective.after_step(self.steps))
+        self.seconds += time.monotonic() - started
+
+    def _take(self, phase: Phase, batch: Batch) -> None:
+        for network in (self.networks.generator, self.networks.discriminator):
+            network.requires_grad_(network is phase.network)
+        phase.optimizer.zero_grad(set_to_none=True)
+        for loss, figures in phase.losses(batch):
+            self.scaler.scale(loss).backward()
+            self.history.record(figures)
+        self.scaler.step(phase.optimizer)
+        self.scaler.update()
+
+    def close_tick(self) -> dict[str, float]:
+        """Check the figures since the last tick and put them into the history."""
+        self.history.require_finite(self.seen)
+        means = self.history.close_tick(self.steps, self.seen, self.seconds)
+        if means.get("sample_spread", 1.0) < COLLAPSED:
+            raise TrainingError(
+                f"The generator collapsed before {self.seen} images: all its samples are the "
+                "same; raise the regularisation or lower the learning rates, and start again."
+            )
+        return means
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint, unless a figure says that the training diverged."""
+        self.history.require_finite(self.seen)
+        save_checkpoint(folder, self.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the training depends on, but the random states."""
+        return {
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "networks": {name: net.state_dict() for name, net in vars(self.networks).items()},
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers()],
+            "objective": self.objective.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "history": self.history.state_dict(),
+        }
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Optimisers of the phases; a regularising phase shares that of its main phase."""
+        return list(dict.fromkeys(phase.optimizer for phase in self.objective.phases))
+
+    def restore(self, folder: Path) -> None:
+        """Take up the newest checkpoint in ``folder``, if there is one."""
+        state = load_checkpoint(folder, self.device)
+        if state is None:
+            return
+        self.steps, self.seconds = state["steps"], state["seconds"]
+        for name, network in vars(self.networks).items():
+            network.load_state_dict(state["networks"][name])
+        for optimizer, saved in zip(self._optimizers(), state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.objective.load_state_dict(state["objective"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.history.load_state_dict(state["history"])
