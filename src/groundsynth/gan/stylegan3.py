@@ -78,7 +78,8 @@ class Synthesis(nn.Module):
         log2_resolution(img_resolution)
         if not 0 < num_critical < num_layers:
             raise ConfigurationError(
-                f"num_critical is {num_critical}; it must be in 1..{num_layers - 1} for {num_layers} layers."
+                f"num_critical is {num_critical} of {num_layers} layers; it must be at least 1 and "
+                "less than num_layers."
             )
         self.w_dim, self.img_resolution, self.img_channels = w_dim, img_resolution, img_channels
         self.num_ws, self.output_scale = num_layers + 2, output_scale
