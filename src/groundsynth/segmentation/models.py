@@ -85,7 +85,7 @@ def load_model(path: Path, device: torch.device) -> tuple[nn.Module, Description
         raise InputError(
             f"{path} does not fit the model that its sidecar describes ({first}); train it again."
         ) from None
-    return model.to(device).eval(), about
+    return model.to(device).to(memory_format=torch.channels_last).eval(), about
 
 
 def _read_description(path: Path) -> Description:

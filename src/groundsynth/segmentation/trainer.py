@@ -42,7 +42,7 @@ class Trainer:
         settings: Settings,
         device: torch.device,
     ) -> None:
-        self.model = model.to(device)
+        self.model = model.to(device).to(memory_format=torch.channels_last)
         self.train, self.validation, self.classes = train, validation, classes
         self.settings, self.device = settings, device
         self.loss = make_loss(settings.loss)

@@ -1,0 +1,119 @@
+"""The six architectures train one step and infer; what does not fit is refused."""
+
+from pathlib import Path
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from safetensors.torch import save_file
+
+from groundsynth.errors import ConfigurationError, FetchError, InputError
+from groundsynth.segmentation.architectures import (
+    ARCHITECTURES,
+    build_model,
+    load_encoder_weights,
+)
+from groundsynth.segmentation.encoder_weights import fetch_encoder
+from groundsynth.segmentation.losses import make_loss
+from groundsynth.segmentation.patch_sizes import SMALLEST, check_patch_size
+
+ENCODER = "tu-mobilenetv3_small_050"
+
+
+def test_sizes_are_known_for_every_architecture() -> None:
+    assert set(SMALLEST) == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_one_step_and_inference_at_128_pixels_with_five_classes(architecture: str) -> None:
+    check_patch_size(architecture, 128)
+    torch.manual_seed(0)
+    model = build_model(architecture, ENCODER, 5)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    images, truth = torch.rand(2, 3, 128, 128), torch.randint(0, 5, (2, 128, 128))
+    before = [p.detach().clone() for p in model.parameters()]
+    loss = make_loss("dice")(model(images), truth)
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert sum(moved) > 0.9 * len(moved)
+    with torch.inference_mode():
+        assert model.eval()(images).shape == (2, 5, 128, 128)
+
+
+@pytest.mark.parametrize("architecture", [name for name in SMALLEST if name != "pan"])
+def test_smallest_legal_size_trains(architecture: str) -> None:
+    size = SMALLEST[architecture]
+    model = build_model(architecture, ENCODER, 3)
+    logits = model(torch.rand(2, 3, size, size))
+    logits.sum().backward()
+    assert logits.shape == (2, 3, size, size)
+
+
+def test_size_below_the_smallest_of_pan_really_fails() -> None:
+    model = build_model("pan", ENCODER, 3)
+    with pytest.raises(RuntimeError, match="too small"):
+        model(torch.rand(2, 3, 96, 96))
+
+
+def test_weights_follow_from_the_seed() -> None:
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(build_model("fpn", ENCODER, 3).state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_unknown_encoder_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="encoder 'resnet19'"):
+        build_model("unet", "resnet19", 3)
+    with pytest.raises(ConfigurationError, match="encoder 'tu-nothing'"):
+        build_model("unet", "tu-nothing", 3)
+
+
+def test_pair_that_does_not_go_together_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"unetplusplus cannot be built .*'mit_b0'"):
+        build_model("unetplusplus", "mit_b0", 3)
+
+
+def test_fetched_encoder_weights_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    donor = build_model("unet", ENCODER, 3).get_submodule("encoder")
+    monkeypatch.setattr(smp.encoders, "get_encoder", lambda name, weights: donor)
+    path = tmp_path / "encoder.safetensors"
+    fetch_encoder(encoder=ENCODER, output=path)
+    for architecture in ARCHITECTURES:  # dilation in PAN and DeepLabV3+ changes no weight
+        model = build_model(architecture, ENCODER, 3)
+        load_encoder_weights(model, path)
+        loaded = model.get_submodule("encoder").state_dict()
+        assert all(torch.equal(loaded[name], value) for name, value in donor.state_dict().items())
+
+
+def test_failed_fetch_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, weights: str) -> None:
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(smp.encoders, "get_encoder", fail)
+    with pytest.raises(FetchError, match="no route to host"):
+        fetch_encoder(encoder="resnet18", output=tmp_path / "encoder.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_encoder_without_published_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'resnet19'"):
+        fetch_encoder(encoder="resnet19", output=tmp_path / "encoder.safetensors")
+
+
+def test_weights_of_another_encoder_or_broken_ones_are_refused(tmp_path: Path) -> None:
+    model = build_model("unet", ENCODER, 3)
+    path = tmp_path / "encoder.safetensors"
+    with pytest.raises(InputError, match="is missing"):
+        load_encoder_weights(model, path)
+    save_file({"conv.weight": torch.zeros(3)}, path)
+    with pytest.raises(InputError, match="another encoder"):
+        load_encoder_weights(model, path)
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(InputError, match="truncated"):
+        load_encoder_weights(model, path)

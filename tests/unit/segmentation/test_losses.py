@@ -1,0 +1,54 @@
+"""Losses: closed forms, and no influence of unlabelled pixels."""
+
+from typing import Literal
+
+import pytest
+import torch
+
+from groundsynth.segmentation.losses import make_loss
+
+
+def one_hot_logits(guess: torch.Tensor, classes: int) -> torch.Tensor:
+    return 40.0 * torch.nn.functional.one_hot(guess, classes).permute(0, 3, 1, 2).float()
+
+
+def test_dice_is_the_mean_over_classes_of_the_whole_batch() -> None:
+    truth = torch.tensor([[[0, 0], [1, 1]], [[0, 1], [1, 1]]])
+    guess = torch.tensor([[[0, 1], [1, 1]], [[0, 0], [1, 1]]])
+    dice = [2 * 2 / (3 + 3), 2 * 4 / (5 + 5)]
+    found = make_loss("dice")(one_hot_logits(guess, 2), truth)
+    assert float(found) == pytest.approx(1 - sum(dice) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dice", "dice_ce"])
+def test_unlabelled_pixels_have_no_influence(name: Literal["dice", "dice_ce"]) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2, 5, 6, 6, requires_grad=True)
+    truth = torch.randint(0, 5, (2, 6, 6))
+    truth[:, :3] = 255
+    value = make_loss(name)(logits, truth)
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert (gradient[:, :, :3] == 0).all()
+    assert (gradient[:, :, 3:] != 0).any()
+    labelled = make_loss(name)(logits[:, :, 3:], truth[:, 3:])
+    assert value.item() == pytest.approx(labelled.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dice", "dice_ce"])
+def test_batch_without_any_label_gives_zero(name: Literal["dice", "dice_ce"]) -> None:
+    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
+    value = make_loss(name)(logits, torch.full((1, 4, 4), 255))
+    value.backward()
+    assert value.item() == 0
+    assert logits.grad is not None
+    assert (logits.grad == 0).all()
+
+
+def test_cross_entropy_is_added() -> None:
+    truth = torch.tensor([[[0, 1], [255, 1]]])
+    logits = torch.randn(1, 2, 2, 2)
+    labelled = truth != 255
+    pixels = logits.permute(0, 2, 3, 1)[labelled]
+    expected = torch.nn.functional.cross_entropy(pixels, truth[labelled])
+    added = make_loss("dice_ce")(logits, truth) - make_loss("dice")(logits, truth)
+    assert float(added) == pytest.approx(float(expected), abs=1e-6)
