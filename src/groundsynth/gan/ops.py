@@ -67,26 +67,28 @@ class _LeakyReluClamp(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(x: Tensor, slope: float, gain: float, clamp: float | None) -> Tensor:
-        y = F.leaky_relu(x, slope)
+    def forward(x: Tensor, slope: float, gain: float, clamp: float | None, inplace: bool) -> Tensor:
+        y = F.leaky_relu(x, slope, inplace)
         if gain != 1:
             y.mul_(gain)
         return y if clamp is None else y.clamp_(-clamp, clamp)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, ctx.slope, ctx.gain, ctx.clamp = inputs
+        x, ctx.slope, ctx.gain, ctx.clamp, inplace = inputs
+        if inplace:
+            ctx.mark_dirty(x)
         ctx.save_for_backward(output)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         y = ctx.saved_tensors[0].detach()
         dx = torch.ops.aten.leaky_relu_backward(gradients[0], y, ctx.slope, True)
         if ctx.gain != 1:
             dx = dx * ctx.gain
         if ctx.clamp is not None:
             dx = torch.ops.aten.hardtanh_backward(dx, y, -ctx.clamp, ctx.clamp)
-        return dx, None, None, None
+        return dx, None, None, None, None
 
 
 def bias_act(
@@ -108,10 +110,11 @@ def bias_act(
     if act not in ACTIVATION_GAINS:
         raise ValueError(f"Unknown activation {act!r}; known are {', '.join(ACTIVATION_GAINS)}.")
     gain = ACTIVATION_GAINS[act] if gain is None else float(gain)
+    fresh = b is not None
     if b is not None:
         x = x + _along(b, x, dim)
     if act == "lrelu":
-        return _leaky_relu(x, 0.2 if alpha is None else alpha, gain, clamp)
+        return _leaky_relu(x, 0.2 if alpha is None else alpha, gain, clamp, inplace=fresh)
     if act != "linear":
         x = _PLAIN[act](x)
     if gain != 1:
@@ -144,14 +147,17 @@ def filtered_lrelu(
         x = x + _along(b, x, 1)
     # A positive gain passes through the leaky ReLU: the upsampling filter carries it for free.
     x = upfirdn2d(x, fu, up=up, padding=padding, gain=up**2 * gain, flip_filter=flip_filter)
-    x = _leaky_relu(x, slope, 1.0, clamp)
+    x = _leaky_relu(x, slope, 1.0, clamp, inplace=True)
     return x if fd is None and down == 1 else upfirdn2d(x, fd, down=down, flip_filter=flip_filter)
 
 
-def _leaky_relu(x: Tensor, slope: float, gain: float, clamp: float | None) -> Tensor:
-    """Leaky ReLU, gain and clamp; the one-tensor form wherever the output tells the branch."""
+def _leaky_relu(x: Tensor, slope: float, gain: float, clamp: float | None, inplace: bool) -> Tensor:
+    """Leaky ReLU, gain and clamp; the one-tensor form wherever the output tells the branch.
+
+    ``inplace`` may overwrite ``x``, which nobody else then may hold.
+    """
     if slope > 0 and gain > 0 and (slope != 1 or clamp is not None):
-        y: Tensor = _LeakyReluClamp.apply(x, slope, gain, clamp)
+        y: Tensor = _LeakyReluClamp.apply(x, slope, gain, clamp, inplace)
         return y
     x = F.leaky_relu(x, slope) * gain
     return x if clamp is None else x.clamp(-clamp, clamp)
