@@ -29,9 +29,18 @@ class Composition:
     shares: np.ndarray
     unlabelled: np.ndarray
 
-    def rows(self) -> dict[str, int]:
-        """Row number of each id."""
-        return {name: row for row, name in enumerate(self.ids)}
+    def aligned(self, ids: list[str], path: Path) -> Composition:
+        """The same in the order of ``ids``; InputError, naming ``path``, where one is missing."""
+        place = {name: row for row, name in enumerate(self.ids)}
+        missing = [name for name in ids if name not in place]
+        if missing:
+            raise InputError(
+                f"{path} has no composition of {missing[0]!r} ({len(missing)} missing); delete it "
+                "and run compute-composition again."
+            )
+        rows = np.asarray([place[name] for name in ids], np.int64)
+        populations = [self.populations[row] for row in rows]
+        return Composition(populations, ids, self.shares[rows], self.unlabelled[rows])
 
 
 def compute_composition(

@@ -1,0 +1,1 @@
+"""What writes captions: one module an engine."""

@@ -1,0 +1,86 @@
+"""One captions table: written part by part by any engine, resumable, merged at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groundsynth.captioning.parts import Caption, CaptionParts
+from groundsynth.progress import Progress
+from groundsynth.provenance import provenance
+from groundsynth.run_state import RunState, open_state
+
+Captioner = Callable[[list[int]], Sequence[Caption]]
+"""Captions of some rows of the index, in the order of the rows."""
+
+
+@dataclass(frozen=True)
+class CaptionJob:
+    """What is written: the ids in order, the columns equal in all rows, state and output.
+
+    ``parameters`` are all that change a caption; ``part_size`` captions make one part.
+    """
+
+    verb: str
+    ids: list[str]
+    constants: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    inputs: Sequence[Path]
+    part_size: int
+    state: Path
+    keep_state: bool
+    output: Path
+
+
+def write_captions(job: CaptionJob, load: Callable[[], Captioner]) -> None:
+    """Write the captions that are missing, part by part, then the table in index order.
+
+    ``load`` makes the captioner; it is not called when every part is there already. Raises
+    Stopped, with the finished parts saved, when the job is asked to leave.
+    """
+    with open_state(
+        job.state,
+        parameters=job.parameters,
+        inputs=job.inputs,
+        outputs=[job.output],
+        keep=job.keep_state,
+    ) as run:
+        if run.finished_elsewhere:
+            return
+        parts = CaptionParts(run.folder / "parts", job.ids, job.constants)
+        if parts.missing():
+            _write_missing(job, run, parts, load())
+        parts.merge(job.output, provenance(job.verb, job.parameters, job.inputs))
+        run.complete()
+
+
+def image_seed(seed: int, name: str) -> int:
+    """Seed of one image, 31 bits, from the run's seed and the image's id.
+
+    Hashed, so that neighbouring images have seeds far apart and none depends on the shard.
+    """
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def _write_missing(
+    job: CaptionJob, run: RunState, parts: CaptionParts, captioner: Captioner
+) -> None:
+    rows, total = parts.missing(), len(job.ids)
+    statuses: Counter[str] = Counter()
+    with Progress(job.verb, total, "captions", done=total - len(rows)) as progress:
+        for start in range(0, len(rows), job.part_size):
+            if run.should_stop():
+                raise run.leave(f"caption {total - len(rows) + start} of {total}")
+            batch = rows[start : start + job.part_size]
+            captions = captioner(batch)
+            parts.append(batch, captions)
+            statuses.update(caption.status for caption in captions)
+            progress.advance(len(batch))
+    listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+    print(f"{job.verb}: {listed}", file=sys.stderr)
