@@ -157,6 +157,8 @@ def _leaky_relu(x: Tensor, slope: float, gain: float, clamp: float | None, inpla
     ``inplace`` may overwrite ``x``, which nobody else then may hold.
     """
     if slope > 0 and gain > 0 and (slope != 1 or clamp is not None):
+        # The compiler cannot trace an overwritten input, and fuses the passes anyway.
+        inplace = inplace and not torch.compiler.is_compiling()
         y: Tensor = _LeakyReluClamp.apply(x, slope, gain, clamp, inplace)
         return y
     x = F.leaky_relu(x, slope) * gain
