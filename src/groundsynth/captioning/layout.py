@@ -20,7 +20,7 @@ PlaceKind = Literal["edge", "corner", "quarter", "half", "centre", "rim", "lean"
 
 EDGE = 0.85  # of the class within the outer quarter along one side, over half that side's length
 CORNER = 0.75  # of the class in one quarter of the scene; its mean in the outer third: a corner
-CENTRE = 0.75  # of the class in the middle (half the height and width)
+CENTRE = 0.75  # of the class in the middle half of height and width, its mean in the middle third
 HALF = 0.80  # of the class in one half
 RIM = 0.90  # of the class outside the middle 60 % of height and width
 LEAN = 0.65  # of the class in one half
@@ -79,8 +79,8 @@ def find_place(member: np.ndarray) -> Place | None:
     rows, columns = member.sum(axis=1) / total, member.sum(axis=0) / total
     return (
         _edge(rows, columns)
+        or _middle(member, rows, columns)
         or _corner(member, rows, columns)
-        or _middle(member, total)
         or _half(rows, columns, HALF, "half")
         or _rim(member, total)
         or _even(member, total)
@@ -120,16 +120,20 @@ def _edge(rows: np.ndarray, columns: np.ndarray) -> Place | None:
 
 
 def _corner(member: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> Place | None:
-    y = float((rows * (np.arange(len(rows)) + 0.5)).sum()) / len(rows)
-    x = float((columns * (np.arange(len(columns)) + 0.5)).sum()) / len(columns)
+    y, x = _mean(rows), _mean(columns)
     vertical, horizontal = ("north" if y < 0.5 else "south"), ("west" if x < 0.5 else "east")
     half_y, half_x = len(rows) // 2, len(columns) // 2
     top = slice(None, half_y) if vertical == "north" else slice(-half_y, None)
     side = slice(None, half_x) if horizontal == "west" else slice(-half_x, None)
     if half_y == 0 or half_x == 0 or member[top, side].sum() < CORNER * member.sum():
         return None
-    outer = max(abs(y - 0.5), abs(x - 0.5)) > 1 / 6 and min(abs(y - 0.5), abs(x - 0.5)) > 1 / 6
+    outer = min(abs(y - 0.5), abs(x - 0.5)) > 1 / 6
     return Place("corner" if outer else "quarter", f"{vertical}-{horizontal}")
+
+
+def _mean(profile: np.ndarray) -> float:
+    """Mean position along a profile of sum 1, from 0 (north, west) to 1."""
+    return float((profile * (np.arange(len(profile)) + 0.5)).sum()) / len(profile)
 
 
 def _inner(member: np.ndarray, part: float) -> int:
@@ -139,8 +143,11 @@ def _inner(member: np.ndarray, part: float) -> int:
     return int(member[y : height - y, x : width - x].sum())
 
 
-def _middle(member: np.ndarray, total: int) -> Place | None:
-    return Place("centre") if _inner(member, 0.5) >= CENTRE * total else None
+def _middle(member: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> Place | None:
+    central = max(abs(_mean(rows) - 0.5), abs(_mean(columns) - 0.5)) <= 1 / 6
+    if central and _inner(member, 0.5) >= CENTRE * member.sum():
+        return Place("centre")
+    return None
 
 
 def _rim(member: np.ndarray, total: int) -> Place | None:
@@ -162,7 +169,10 @@ def _half(
 def _even(member: np.ndarray, total: int) -> Place | None:
     density = total / member.size
     cells = [
-        cell.mean() for row in np.array_split(member, 4) for cell in np.array_split(row, 4, axis=1)
+        cell.mean()
+        for row in np.array_split(member, 4)
+        for cell in np.array_split(row, 4, axis=1)
+        if cell.size
     ]
     return Place("throughout") if sum(c >= density / 2 for c in cells) >= EVEN else None
 
