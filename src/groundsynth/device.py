@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -15,24 +16,49 @@ Precision = Literal["float32", "float16", "bfloat16"]
 def select_device(name: str) -> torch.device:
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    Raises ConfigurationError when a GPU is asked for and none can be used.
+    Raises ConfigurationError for another name, or when that GPU is not there.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ConfigurationError(
+            f"There is no device {name!r}; set run.device to auto, cpu, cuda or cuda:N."
+        )
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    device = torch.device(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigurationError(
-            f"The configured device {name!r} cannot be used: PyTorch {torch.__version__} sees no "
-            "GPU here; set run.device to auto or cpu, or run this stage on a GPU node."
+            f"The configured device {name!r} cannot be used: PyTorch {torch.__version__} sees "
+            f"{count or 'no'} GPU{'s' if count > 1 else ''} here; set run.device to auto or cpu, "
+            "or run this stage on a GPU node."
         )
-    return torch.device(name)
+    return device
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Context in which matrix products run in ``precision``; nothing changes for float32."""
+    """Context in which matrix products run in ``precision``; nothing changes for float32.
+
+    Raises ConfigurationError for a precision that is unknown or that the device has not.
+    """
+    if precision not in get_args(Precision):
+        raise ConfigurationError(
+            f"There is no precision {precision!r}; set run.precision to "
+            f"{', '.join(get_args(Precision))}."
+        )
     if precision == "float32":
         return nullcontext()
     if precision == "float16" and device.type == "cpu":
         raise ConfigurationError(
             "run.precision float16 needs a GPU; use float32 or bfloat16 on a CPU."
         )
+    if precision == "bfloat16" and device.type == "cuda" and not _has_bfloat16(device):
+        raise ConfigurationError(
+            f"run.precision bfloat16 is not what {torch.cuda.get_device_name(device)} computes "
+            "in; use float16 or float32 on it."
+        )
     return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether the GPU multiplies matrices in bfloat16 itself (compute capability 8 and above)."""
+    return torch.cuda.get_device_capability(device)[0] >= 8

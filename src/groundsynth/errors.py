@@ -14,6 +14,10 @@ class InputError(GroundsynthError):
     """A file or a value read from it is missing, truncated, or not what it should be."""
 
 
+class OutputError(GroundsynthError):
+    """An output cannot be written: the disk is full, or the folder may not be written."""
+
+
 class ConfigurationError(GroundsynthError):
     """A configured value, or a combination of values, cannot work."""
 

@@ -80,10 +80,11 @@ class Legend:
         """
         values = np.asarray(codes)
         if values.dtype != np.uint8:
-            outside = (values < 0) | (values > 255)
-            if outside.any():
-                self._refuse(values[outside], where)
-            values = values.astype(np.uint8)
+            with np.errstate(invalid="ignore"):  # NaN and fractions are refused as they are
+                narrow = values.astype(np.uint8)
+            if (narrow != values).any():
+                self._refuse(values[narrow != values], where)
+            values = narrow
         table = np.full(256, UNLABELLED, np.uint8)
         known = np.zeros(256, bool)
         for index, entry in enumerate(self.classes):

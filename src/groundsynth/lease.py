@@ -8,50 +8,56 @@ its heartbeat has stopped.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from groundsynth.errors import InputError, StateError
-from groundsynth.files import read_json
+from groundsynth.errors import StateError
+from groundsynth.files import writing
 
 NAME = "lease.json"
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 90.0
 POLL_SECONDS = 1.0
+ANNOUNCE_SECONDS = 60.0
 
 
 @contextmanager
-def hold_lease(folder: Path, give_up: Callable[[], bool]) -> Iterator[bool]:
+def hold_lease(
+    folder: Path, give_up: Callable[[], bool], lost: threading.Event | None = None
+) -> Iterator[bool]:
     """Hold the folder's lease within the block; yields whether another holder was waited for.
 
-    A holder on this host whose process is dead loses the lease at once; one on another host
-    when its heartbeat has stood still for STALE_SECONDS by this process's own clock (clocks of
-    two hosts are never compared). Raises StateError, naming the holder, when ``give_up()``
-    becomes true first.
+    A holder on this host loses the lease when its process is dead, and at once; one on another
+    host when its heartbeat has stood still for STALE_SECONDS by this process's own clock (clocks
+    of two hosts are never compared). Raises StateError, naming the holder, when ``give_up()``
+    becomes true first. ``lost`` is set when another process took the lease away from this one,
+    which can happen after it stood still itself.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
+    own = json.dumps(_identity()).encode()
     waited = False
-    while not _create(path):
+    while not _create(path, own):
         waited = _wait_for_release(path, give_up) or waited
-        folder.mkdir(
-            parents=True, exist_ok=True
-        )  # a finished holder removes the folder
     stop = threading.Event()
-    beat = threading.Thread(target=_heartbeat, args=(path, stop), daemon=True)
+    beat = threading.Thread(
+        target=_heartbeat, args=(path, own, stop, lost or threading.Event()), daemon=True
+    )
     beat.start()
     try:
         yield waited
     finally:
         stop.set()
         beat.join()
-        path.unlink(missing_ok=True)
+        if _look(path)[0] == own:
+            path.unlink(missing_ok=True)
 
 
 def _identity() -> dict[str, Any]:
@@ -59,9 +65,23 @@ def _identity() -> dict[str, Any]:
     return {
         "job": os.environ.get("SLURM_JOB_ID"),
         "host": os.uname().nodename,
+        "machine": _machine(),
         "pid": os.getpid(),
         "began": _process_start(os.getpid()),
+        "lease": uuid.uuid4().hex,
     }
+
+
+def _machine() -> str | None:
+    """This boot of this kernel and the process namespace: where a process id means anything.
+
+    Host names alone do not tell: cluster nodes and containers may share one.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
 
 
 def _process_start(pid: int) -> str | None:
@@ -70,83 +90,114 @@ def _process_start(pid: int) -> str | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] == "Z" else fields[19]
+    return None if fields[0] in "ZX" else fields[19]
 
 
-def _create(path: Path) -> bool:
-    """Create the lease file whole, by a hard link, which fails if it exists; True if created."""
-    own = path.with_name(f"lease.{os.uname().nodename}.{os.getpid()}")
-    own.write_text(json.dumps(_identity()), "utf-8")
+def _create(path: Path, own: bytes) -> bool:
+    """Create the lease file unless there is one, and its folder; True if created."""
+    with writing(path):
+        while True:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("xb") as stream:
+                    stream.write(own)
+            except FileExistsError:
+                return False
+            except FileNotFoundError:
+                continue  # the holder before has just removed the folder
+            return True
+
+
+def _look(path: Path) -> tuple[bytes, float]:
+    """Content and last heartbeat of the lease; an empty content and -1 when there is none.
+
+    Both come from one open file: a network file system asks the server again when a file is
+    opened, not when its times are asked for.
+    """
     try:
-        os.link(own, path)
-    except FileExistsError:
-        return False
-    finally:
-        own.unlink(missing_ok=True)
-    return True
+        with path.open("rb") as stream:
+            return stream.read(), os.fstat(stream.fileno()).st_mtime
+    except OSError:
+        return b"", -1.0
 
 
 def _wait_for_release(path: Path, give_up: Callable[[], bool]) -> bool:
-    """Wait until the lease at ``path`` is gone or dead; True if a live holder was waited for."""
+    """Wait until the lease at ``path`` is gone or dead; True unless a dead one was met at once."""
+    last, since, announced = _look(path), time.monotonic(), -math.inf
     waited = False
-    last_beat, seen = -1.0, time.monotonic()
-    announced = 0.0
-    while True:
-        try:
-            beat = path.stat().st_mtime
-            holder = read_json(path)
-        except (FileNotFoundError, InputError):
+    while path.exists():
+        seen, now = _look(path), time.monotonic()
+        holder = _parse(seen[0])
+        here = _is_here(holder)
+        if here and not _is_alive(holder):
+            _take_away(path, seen[0])
             return waited
-        if _is_dead(holder):
-            _take_away(path, holder)
-            return waited
-        if beat != last_beat:
-            last_beat, seen = beat, time.monotonic()
-        elif time.monotonic() - seen >= STALE_SECONDS:
-            _take_away(path, holder)
-            return waited
+        if seen != last:
+            last, since = seen, now
+        elif not here and now - since >= STALE_SECONDS:
+            _take_away(path, seen[0])
+            return True
         if give_up():
             raise StateError(
                 f"{path.parent} is held by {_name(holder)}, which is still at work; wait for it "
                 "or cancel it, then start again."
             )
-        if time.monotonic() - announced >= 60:
-            announced = time.monotonic()
-            print(
-                f"{path.parent} is held by {_name(holder)}: waiting.", file=sys.stderr
-            )
+        if now - announced >= ANNOUNCE_SECONDS:
+            announced = now
+            print(f"{path.parent} is held by {_name(holder)}: waiting.", file=sys.stderr)
         waited = True
         time.sleep(POLL_SECONDS)
+    return True
 
 
-def _take_away(path: Path, holder: dict[str, Any]) -> None:
-    """Remove the dead ``holder``'s lease, but not one that another process took meanwhile."""
+def _parse(content: bytes) -> dict[str, Any]:
+    """The holder that a lease names; nobody known where the file is empty or broken."""
+    try:
+        holder = json.loads(content)
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _take_away(path: Path, dead: bytes) -> None:
+    """Remove the lease of a dead holder, but not one that another process took meanwhile."""
     aside = path.with_name(f"lease.taken.{os.uname().nodename}.{os.getpid()}")
     try:
         path.rename(aside)
     except FileNotFoundError:
         return
-    if read_json(aside) != holder:
-        with suppress(FileExistsError):
-            os.link(aside, path)
-    aside.unlink()
+    if _look(aside)[0] == dead:
+        aside.unlink(missing_ok=True)
+    else:
+        with suppress(FileNotFoundError):  # removed with the state: its holder renews it
+            aside.rename(path)
 
 
-def _is_dead(holder: dict[str, Any]) -> bool:
-    """Whether the holder ran on this host and its process is gone."""
-    if holder.get("host") != os.uname().nodename:
-        return False
-    return _process_start(int(holder.get("pid", -1))) != holder.get("began")
+def _is_here(holder: dict[str, Any]) -> bool:
+    """Whether the holder's process id can be looked up by this process."""
+    return holder.get("host") == os.uname().nodename and holder.get("machine") == _machine()
+
+
+def _is_alive(holder: dict[str, Any]) -> bool:
+    """Whether the process of a holder that is here is the one that took the lease."""
+    return _process_start(int(holder.get("pid", -1))) == holder.get("began")
 
 
 def _name(holder: dict[str, Any]) -> str:
+    if not holder:
+        return "an unknown process"
     job = f"job {holder['job']}, " if holder.get("job") else ""
     return f"{job}process {holder.get('pid')} on {holder.get('host')}"
 
 
-def _heartbeat(path: Path, stop: threading.Event) -> None:
+def _heartbeat(path: Path, own: bytes, stop: threading.Event, lost: threading.Event) -> None:
+    """Touch the lease now and then; put it back where it was removed; notice a new holder."""
     while not stop.wait(HEARTBEAT_SECONDS):
-        try:
-            os.utime(path)
-        except FileNotFoundError:
-            return
+        with suppress(OSError):  # a file system that is away for a moment
+            if not path.exists():
+                _create(path, own)
+            elif (found := _look(path)[0]) and found != own:
+                lost.set()
+                return
+            else:
+                os.utime(path)

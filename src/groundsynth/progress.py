@@ -25,18 +25,14 @@ class Progress:
         self.started = self.last_line = time.monotonic()
         self.bar: tqdm | None = None
         if sys.stderr.isatty():
-            self.bar = tqdm(
-                total=total, initial=done, desc=what, unit=unit, smoothing=0.1
-            )
+            self.bar = tqdm(total=total, initial=done, desc=what, unit=unit, smoothing=0.1)
 
     def advance(self, units: float = 1, **figures: float) -> None:
         """Add finished ``units``; ``figures`` (losses, scores) are shown beside the count."""
         self.done += units
         self.figures.update(figures)
         if self.bar is not None:
-            self.bar.set_postfix(
-                {k: f"{v:.4g}" for k, v in self.figures.items()}, refresh=False
-            )
+            self.bar.set_postfix({k: f"{v:.4g}" for k, v in self.figures.items()}, refresh=False)
             self.bar.update(units)
         elif time.monotonic() - self.last_line >= LINE_EVERY_SECONDS:
             self._line()
@@ -49,7 +45,7 @@ class Progress:
     def _line(self) -> None:
         self.last_line = time.monotonic()
         rate = self.rate
-        left = f", {(self.total - self.done) / rate:.0f} s left" if rate > 0 else ""
+        left = f", {max(0, self.total - self.done) / rate:.0f} s left" if rate > 0 else ""
         figures = "".join(f", {k} {v:.4g}" for k, v in self.figures.items())
         print(
             f"{self.what}: {self.done:.0f} of {self.total:.0f} {self.unit}, "

@@ -7,30 +7,34 @@ One folder belongs to one job (``work/<rule>/<wildcards>``). It carries
 - whatever the job saves (checkpoints, finished parts), removed when the output is in place.
 
 A job asks ``should_stop()`` at each safe point: it is true when a signal asked the job to leave
-(SIGTERM, SIGUSR1, SIGINT) or when its time slot is spent.
+(SIGTERM, SIGUSR1, SIGINT), when its time slot is spent, or when it stood still so long that
+another process took its lease.
 """
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from groundsynth.errors import GroundsynthError
-from groundsynth.files import read_json, write_json
+from groundsynth.errors import GroundsynthError, StateError
+from groundsynth.files import write_json
+from groundsynth.fingerprint import changes, fingerprint
+from groundsynth.lease import NAME as LEASE
 from groundsynth.lease import hold_lease
-from groundsynth.provenance import digest_of_value
 
 FINGERPRINT = "fingerprint.json"
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-BLOCK, BLOCKS = 1 << 16, 64
+SLOT_SPENT = 75
+"""Exit code of a job whose time slot is spent (EX_TEMPFAIL: start it again)."""
 
 
 class Stopped(GroundsynthError):
@@ -49,43 +53,43 @@ class RunState:
         self.started = time.monotonic()
         self.stop_after = stop_after
         self.signal: signal.Signals | None = None
+        self.lost = threading.Event()
         self.completed = False
         self.finished_elsewhere = False
         """Another attempt held the state and finished while this one waited for it."""
+        self._owner = os.getpid()
 
     def should_stop(self) -> bool:
         """Whether the job should save its state and leave now."""
-        return self.signal is not None or self.time_is_spent()
+        return self.signal is not None or self.lost.is_set() or self.time_is_spent()
 
     def time_is_spent(self) -> bool:
         """Whether the time slot is over, by the clock or by the scheduler's SIGUSR1."""
-        over = (
-            self.stop_after is not None
-            and time.monotonic() - self.started >= self.stop_after
-        )
+        over = self.stop_after is not None and time.monotonic() - self.started >= self.stop_after
         return over or self.signal == signal.SIGUSR1
 
     def leave(self, done: str) -> Stopped:
         """The exception to raise after saving; ``done`` says how far the work has come."""
-        if self.time_is_spent():
+        saved = f"the state is saved in {self.folder}: start again to go on."
+        if self.lost.is_set():
             return Stopped(
-                f"The time slot is spent at {done}; the state is saved in {self.folder}: start "
-                "again to go on.",
-                exit_code=75,
+                f"Another process took over at {done}, because this one stood still; {saved}",
+                exit_code=SLOT_SPENT,
             )
-        number = int(self.signal or signal.SIGTERM)
-        return Stopped(
-            f"Stopped by {signal.Signals(number).name} at {done}; the state is saved in "
-            f"{self.folder}: start again to go on.",
-            exit_code=128 + number,
-        )
+        if self.time_is_spent():
+            return Stopped(f"The time slot is spent at {done}; {saved}", exit_code=SLOT_SPENT)
+        number = self.signal or signal.SIGTERM
+        return Stopped(f"Stopped by {number.name} at {done}; {saved}", exit_code=128 + number)
 
     def complete(self) -> None:
         """Say that the outputs are in place; the folder is removed when the state is closed."""
         self.completed = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.signal = signal.Signals(number)
+        if os.getpid() == self._owner:
+            self.signal = signal.Signals(number)
+        elif number == signal.SIGTERM:  # a forked worker, which has nothing to save
+            os._exit(128 + number)
 
 
 @contextmanager
@@ -103,71 +107,56 @@ def open_state(
     ``stop_after`` is the time slot in seconds. ``outputs`` are the job's declared outputs: when
     another attempt held the folder and has written them all while this one waited,
     ``finished_elsewhere`` is set and there is nothing left to do. Raises StateError when the
-    holder does not let go within the time slot.
+    holder does not let go within the time slot, and Stopped when a signal ends the waiting.
     """
     state = RunState(folder, stop_after)
+    with _signals_to(state), ExitStack() as stack:
+        stack.callback(_remove_if_empty, folder)
+        waited = _enter_lease(stack, state)
+        if waited and outputs and all(path.exists() for path in outputs):
+            state.finished_elsewhere = True
+        else:
+            _match_fingerprint(folder, fingerprint(parameters, inputs))
+        yield state
+        ours = not (state.finished_elsewhere or state.lost.is_set())
+        if state.completed and ours and not keep:
+            _empty(folder)  # under the lease: who waits for it must not see half of it
+
+
+@contextmanager
+def _signals_to(state: RunState) -> Iterator[None]:
     previous = {number: signal.signal(number, state._receive) for number in SIGNALS}
     try:
-        with hold_lease(folder, give_up=state.should_stop) as waited:
-            if waited and outputs and all(path.exists() for path in outputs):
-                state.finished_elsewhere = True
-                state.completed = True
-            else:
-                _match_fingerprint(folder, fingerprint(parameters, inputs))
-            yield state
-            if state.completed and not keep:
-                _empty(folder)  # under the lease: who waits for it must not see half of it
-        with suppress(OSError):
-            folder.rmdir()
+        yield
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def fingerprint(
-    parameters: Mapping[str, Any], inputs: Iterable[Path]
-) -> dict[str, Any]:
-    """What state depends on: each parameter's digest and each input's sampled digest."""
-    return {
-        "parameters": {
-            name: digest_of_value(value) for name, value in parameters.items()
-        },
-        "inputs": {str(path): sampled_digest(path) for path in inputs},
-    }
+def _enter_lease(stack: ExitStack, state: RunState) -> bool:
+    """Take the lease until the stack is closed; True if another holder was waited for."""
+    try:
+        return stack.enter_context(hold_lease(state.folder, state.should_stop, state.lost))
+    except StateError as error:
+        if state.signal is None or state.time_is_spent():
+            raise
+        raise Stopped(str(error), exit_code=128 + state.signal) from None
 
 
-def sampled_digest(path: Path) -> str:
-    """Digest of a file's size and of 64 blocks of 64 KiB spread evenly over it.
-
-    Below 4 MiB this is the whole content; a full digest of shards of many gigabytes would cost
-    minutes at each start. Neither the time nor the place of the file counts, so that a copied
-    or touched input does not cost a training.
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
-        step = max(BLOCK, size // BLOCKS)
-        for offset in range(0, size, step):
-            stream.seek(offset)
-            digest.update(stream.read(BLOCK))
-        stream.seek(max(0, size - BLOCK))
-        digest.update(stream.read(BLOCK))
-    return digest.hexdigest()[:16]
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _match_fingerprint(folder: Path, expected: dict[str, Any]) -> None:
     """Keep the folder's content if it was made from ``expected``; else empty it and say why."""
     path = folder / FINGERPRINT
     if path.exists():
-        try:
-            found = read_json(path)
-        except GroundsynthError:
-            found = {}
-        if found == expected:
+        changed = changes(path, expected)
+        if not changed:
+            for leftover in folder.rglob(".*.part*"):  # of a writer that was killed
+                leftover.unlink(missing_ok=True)
             return
-        changed = (
-            ", ".join(_differences(found, expected)) or "an unreadable fingerprint"
-        )
         print(
             f"The saved state in {folder} was made with other inputs or parameters ({changed}): "
             "it is discarded and the work starts anew.",
@@ -177,27 +166,22 @@ def _match_fingerprint(folder: Path, expected: dict[str, Any]) -> None:
     write_json(path, expected)
 
 
-def _differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    names = []
-    for part in ("parameters", "inputs"):
-        old, new = found.get(part, {}), expected[part]
-        names += sorted(n for n in {*old, *new} if old.get(n) != new.get(n))
-    return names[:6]
-
-
 def _empty(folder: Path) -> None:
+    """Remove what the job saved, the fingerprint first: what is left must not look whole.
+
+    The lease stays, and so do the names that a network file system gives to deleted open files.
+    """
+    (folder / FINGERPRINT).unlink(missing_ok=True)
     for entry in folder.iterdir():
-        if entry.name.startswith("lease"):
+        if entry.name == LEASE or entry.name.startswith(".nfs"):
             continue
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
-            entry.unlink()
+            entry.unlink(missing_ok=True)
 
 
-def slot_seconds(
-    runtime_minutes: float | None, margin_minutes: float = 5.0
-) -> float | None:
+def slot_seconds(runtime_minutes: float | None, margin_minutes: float = 5.0) -> float | None:
     """Length of a time slot in seconds: the job's runtime less a margin to save in.
 
     The margin is at most a quarter of the runtime, so that short test slots still work.

@@ -8,7 +8,8 @@ the file as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         clipscore=pa.float32(),
         truncated=pa.bool_(),
     ),
-    "features": _schema(
-        population=TEXT, id=TEXT, model=TEXT, vector=pa.list_(pa.float32())
-    ),
-    "coordinates": _schema(
-        population=TEXT, id=TEXT, method=TEXT, x=REAL, y=REAL, parameters=TEXT
-    ),
+    "features": _schema(population=TEXT, id=TEXT, model=TEXT, vector=pa.list_(pa.float32())),
+    "coordinates": _schema(population=TEXT, id=TEXT, method=TEXT, x=REAL, y=REAL, parameters=TEXT),
     "history": _schema(step=WHOLE, images=WHOLE, seconds=REAL, name=TEXT, value=REAL),
 }
 
@@ -112,9 +109,7 @@ def write_table(
     """
     expected = SCHEMAS[schema] if isinstance(schema, str) else schema
     if set(columns) != set(expected.names):
-        raise ValueError(
-            f"columns {sorted(columns)} are not those of {path}: {expected.names}"
-        )
+        raise ValueError(f"columns {sorted(columns)} are not those of {path}: {expected.names}")
     arrays = [_array(columns[field.name], field.type) for field in expected]
     record = json.dumps(dict(provenance), ensure_ascii=False)
     metadata = {b"groundsynth": record.encode(), **(expected.metadata or {})}
@@ -134,16 +129,35 @@ def read_table(
 ) -> pa.Table:
     """Read a Parquet table, or some of its columns, and check it against ``schema``.
 
-    Raises InputError that names the file and the first column that is missing or of another
-    type, or says that the file is missing or broken.
+    Other columns, other metadata and other widths of the same kind of value (as other libraries
+    write them) are allowed; what is returned has the columns asked for, in that order, with the
+    types of the schema. Raises InputError that names the file and the first column that is
+    missing or of another type, or says that the file is missing or broken.
     """
+    wanted = _schema_of(schema, columns)
+    with _opened(path) as file:
+        found = file.schema_arrow
+        for field in wanted:
+            _check_column(path, found, field)
+        table = file.read(columns=wanted.names).select(wanted.names)
+        arrays = [_plain(table[field.name]).cast(field.type) for field in wanted]
+    return pa.Table.from_arrays(arrays, schema=wanted.with_metadata(found.metadata))
+
+
+def _schema_of(schema: str | pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    """The schema called ``schema``, or given, reduced to ``columns``."""
     expected = SCHEMAS[schema] if isinstance(schema, str) else schema
-    wanted = list(columns) if columns is not None else expected.names
+    if columns is None:
+        return expected
+    return pa.schema([expected.field(name) for name in columns])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file for reading; what is wrong with it becomes an InputError."""
     try:
-        found = pq.read_schema(path)
-        for name in wanted:
-            _check_column(path, found, expected.field(name))
-        return pq.read_table(path, columns=wanted)
+        with pq.ParquetFile(path) as file:
+            yield file
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run the stage that writes it.") from None
     except (pa.ArrowInvalid, OSError) as error:
@@ -160,39 +174,56 @@ def _check_column(path: Path, found: pa.Schema, field: pa.Field) -> None:
             "another table: delete it and run its stage again."
         )
     actual = found.field(field.name).type
-    if not _compatible(actual, field.type):
+    if _kind(actual) != _kind(field.type):
         raise InputError(
             f"{path} has the column {field.name!r} as {actual} instead of {field.type}; delete "
             "it and run its stage again."
         )
 
 
-def _compatible(actual: pa.DataType, expected: pa.DataType) -> bool:
-    if actual == expected:
-        return True
-    lists = pa.types.is_list(actual) or pa.types.is_fixed_size_list(actual)
-    if lists and hasattr(expected, "value_type"):
-        return bool(actual.value_type == expected.value_type)
-    strings = {pa.string(), pa.large_string()}
-    return actual in strings and expected in strings
+def _kind(type_: pa.DataType) -> str:
+    """Kind of a type's values, whatever their width and layout: text, bytes, whole, real, ..."""
+    if isinstance(type_, pa.ExtensionType):
+        return _kind(type_.storage_type)
+    if pa.types.is_dictionary(type_):
+        return _kind(type_.value_type)
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return f"list of {_kind(type_.value_type)}"
+    if pa.types.is_fixed_size_list(type_):
+        return f"list of {_kind(type_.value_type)}"
+    tests = {
+        "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+        "bytes": (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+        "whole": (pa.types.is_integer,),
+        "real": (pa.types.is_floating,),
+    }
+    for kind, members in tests.items():
+        if any(member(type_) for member in members):
+            return kind
+    return str(type_)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column without an extension type (such as a geometry's) around its values."""
+    if not isinstance(column.type, pa.ExtensionType):
+        return column
+    chunks = [chunk.storage for chunk in column.chunks]
+    return pa.chunked_array(chunks, column.type.storage_type)
 
 
 def read_tables(
     paths: Sequence[Path], schema: str | pa.Schema, columns: Sequence[str] | None = None
 ) -> pa.Table:
     """Read several files of one kind and put them one after another, in the given order."""
-    tables = [
-        read_table(path, schema, columns).replace_schema_metadata(None)
-        for path in paths
-    ]
+    tables = [read_table(path, schema, columns).replace_schema_metadata(None) for path in paths]
     if not tables:
-        expected = SCHEMAS[schema] if isinstance(schema, str) else schema
-        return expected.empty_table()
-    return pa.concat_tables(tables, promote_options="permissive")
+        return _schema_of(schema, columns).remove_metadata().empty_table()
+    return pa.concat_tables(tables)
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """The provenance record of a table; an empty one where the file carries none."""
-    metadata = pq.read_schema(path).metadata or {}
+    with _opened(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     record: dict[str, Any] = json.loads(metadata.get(b"groundsynth", b"{}"))
     return record
