@@ -1,0 +1,1 @@
+"""Measures of images, captions and their agreement."""

@@ -1,0 +1,85 @@
+"""Redundancy of captions: the share of captions that repeat another one (paper, table 2).
+
+Captions are compared as exact strings, without any normalisation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from groundsynth.errors import InputError
+from groundsynth.evaluation.caption_files import read_columns
+from groundsynth.files import write_json
+from groundsynth.provenance import provenance
+
+DIGEST_BYTES = 16
+
+
+class RedundancyCounter:
+    """Counts captions and distinct ones; keeps 16 bytes of each distinct caption."""
+
+    def __init__(self) -> None:
+        self.captions = 0
+        self.seen: set[bytes] = set()
+
+    def add(self, caption: str) -> None:
+        """Count one caption."""
+        self.captions += 1
+        encoded = caption.encode("utf-8", "surrogatepass")
+        self.seen.add(hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).digest())
+
+    def result(self) -> dict[str, int | float]:
+        """``captions``, ``unique`` and ``redundancy_percent`` = 100 (1 - unique / captions)."""
+        unique = len(self.seen)
+        return {
+            "captions": self.captions,
+            "unique": unique,
+            "redundancy_percent": 100.0 * (self.captions - unique) / self.captions,
+        }
+
+
+def redundancy(captions: Iterable[str]) -> dict[str, int | float]:
+    """Captions, distinct captions, and the redundancy in percent: 100 (1 - unique / captions).
+
+    Raises InputError when there is no caption.
+    """
+    counter = RedundancyCounter()
+    for caption in captions:
+        counter.add(caption)
+    if not counter.captions:
+        raise InputError("There are no captions; give at least one.")
+    return counter.result()
+
+
+def score_redundancy(
+    *, captions: list[Path], column: str, output: Path, group_by: str | None = None
+) -> None:
+    """Write the redundancy of all captions in one or several files, as JSON.
+
+    Reads the column ``column`` of CSV, TSV, Parquet or JSON lines, or plain lines (.txt); nulls
+    are no captions. With ``group_by``, a second column, ``groups`` holds the same figures for
+    the rows of each of its values. Raises InputError when a file holds no caption.
+    """
+    total = RedundancyCounter()
+    groups: dict[str, RedundancyCounter] = {}
+    columns = [column] if group_by is None else [column, group_by]
+    for path in captions:
+        before = total.captions
+        for text, *group in read_columns(path, columns):
+            if text is None:
+                continue
+            total.add(text)
+            if group:
+                groups.setdefault(str(group[0]), RedundancyCounter()).add(text)
+        if total.captions == before:
+            raise InputError(f"{path} holds no captions; run the stage that writes it again.")
+    if not captions:
+        raise InputError("No file of captions is given; name at least one.")
+    result: dict[str, Any] = total.result()
+    result["groups"] = {name: groups[name].result() for name in sorted(groups)}
+    parameters = {"column": column, "group_by": group_by}
+    result["provenance"] = provenance("score-redundancy", parameters, captions)
+    write_json(output, result)

@@ -1,0 +1,173 @@
+"""Redundancy: numbers by hand, every file format, groups, and files that hold nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from groundsynth.errors import InputError
+from groundsynth.evaluation.redundancy import redundancy, score_redundancy
+
+HAND_MADE = [
+    "A river bends.",
+    "A river bends.",
+    "A river bends. ",
+    "a river bends.",
+    'Fields, "corn" and\nwoods',
+    'Fields, "corn" and\nwoods',
+    "A river bends.",
+    "",
+]
+SAMPLES = Path(__file__).parents[4] / "shared" / "paper" / "samples"
+
+
+def test_exact_strings() -> None:
+    assert redundancy(HAND_MADE) == {"captions": 8, "unique": 5, "redundancy_percent": 37.5}
+    assert redundancy(iter(["a"])) == {"captions": 1, "unique": 1, "redundancy_percent": 0.0}
+    same = redundancy(["x"] * 1000)
+    assert same["redundancy_percent"] == pytest.approx(99.9)
+
+
+def test_no_captions() -> None:
+    with pytest.raises(InputError, match="no captions"):
+        redundancy([])
+
+
+def write(path: Path, captions: list[str], groups: list[str]) -> Path:
+    rows = [
+        {"id": str(n), "caption": c, "g": g}
+        for n, (c, g) in enumerate(zip(captions, groups, strict=True))
+    ]
+    if path.suffix in (".csv", ".tsv"):
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(
+                stream, ["id", "caption", "g"], delimiter="," if path.suffix == ".csv" else "\t"
+            )
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=3)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def score(tmp_path: Path, paths: list[Path], **options: Any) -> dict[str, Any]:
+    output = tmp_path / "out.json"
+    score_redundancy(captions=paths, **{"column": "caption", "output": output, **options})
+    found: dict[str, Any] = json.loads(output.read_text())
+    return found
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.tsv", "c.parquet", "c.jsonl", "c.ndjson"])
+def test_every_format_gives_the_same(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, HAND_MADE, list("ababbaab"))
+    found = score(tmp_path, [path], group_by="g")
+    assert (found["captions"], found["unique"], found["redundancy_percent"]) == (8, 5, 37.5)
+    assert found["groups"]["a"] == {"captions": 4, "unique": 3, "redundancy_percent": 25.0}
+    assert found["groups"]["b"] == {"captions": 4, "unique": 4, "redundancy_percent": 0.0}
+    assert str(tmp_path) not in json.dumps(found["provenance"])
+
+
+def test_plain_lines(tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_bytes("\ufeffone\r\ntwo\n\none\nthree \nthree".encode())
+    found = score(tmp_path, [path])
+    assert (found["captions"], found["unique"]) == (5, 4)
+    assert found["groups"] == {}
+    with pytest.raises(InputError, match="plain lines"):
+        score(tmp_path, [path], group_by="g")
+
+
+def test_several_files_count_together(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", ["x", "y"], ["1", "1"])
+    second = write(tmp_path / "b.parquet", ["y", "z"], ["2", "2"])
+    found = score(tmp_path, [first, second], group_by="g")
+    assert (found["captions"], found["unique"]) == (4, 3)
+    assert set(found["groups"]) == {"1", "2"}
+
+
+def test_nulls_are_no_captions(tmp_path: Path) -> None:
+    table = pa.table({"caption": ["x", None, "x"]})
+    pq.write_table(table, tmp_path / "c.parquet")
+    assert score(tmp_path, [tmp_path / "c.parquet"])["captions"] == 2
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.parquet", "c.jsonl", "c.txt"])
+def test_empty_files_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "c.txt":
+        path.write_text("\n\n")
+    else:
+        write(path, [], [])
+        if name == "c.parquet":
+            pq.write_table(pa.table({"caption": pa.array([], pa.string())}), path)
+    with pytest.raises(InputError, match="no captions"):
+        score(tmp_path, [path])
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"c\."):
+        score(tmp_path, [path])
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.parquet", "c.jsonl"])
+def test_missing_columns_are_named(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, ["x"], ["1"])
+    with pytest.raises(InputError, match=r"'text'.* (id, caption, g|id, g, caption)"):
+        score(tmp_path, [path], column="text")
+    with pytest.raises(InputError, match="'group'"):
+        score(tmp_path, [path], group_by="group")
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        score(tmp_path, [tmp_path / "none.csv"])
+    with pytest.raises(InputError, match="does not exist"):
+        score(tmp_path, [tmp_path / "none.parquet"])
+    (tmp_path / "c.xlsx").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"'\.xlsx'"):
+        score(tmp_path, [tmp_path / "c.xlsx"])
+    (tmp_path / "c.csv").write_bytes(b"caption\n\xff\xfe\n")
+    with pytest.raises(InputError, match="UTF-8"):
+        score(tmp_path, [tmp_path / "c.csv"])
+    (tmp_path / "d.csv").write_text("id,caption\n1,a\n2\n")
+    with pytest.raises(InputError, match="line 3"):
+        score(tmp_path, [tmp_path / "d.csv"])
+    (tmp_path / "c.jsonl").write_text('{"caption": "a"}\n["b"]\n')
+    with pytest.raises(InputError, match="line 2"):
+        score(tmp_path, [tmp_path / "c.jsonl"])
+    (tmp_path / "d.jsonl").write_text('{"caption": 3}\n')
+    with pytest.raises(InputError, match="no text"):
+        score(tmp_path, [tmp_path / "d.jsonl"])
+    pq.write_table(pa.table({"caption": [1, 2]}), tmp_path / "n.parquet")
+    with pytest.raises(InputError, match="int64"):
+        score(tmp_path, [tmp_path / "n.parquet"])
+    with pytest.raises(InputError, match="No file"):
+        score(tmp_path, [])
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the published sample captions are not here")
+@pytest.mark.parametrize(
+    ("name", "rows"), [("real_captions_head13.csv", 13), ("synth_captions_head3.csv", 3)]
+)
+@pytest.mark.parametrize(
+    "column",
+    [
+        "hybrid_gemma3-4b",
+        "hybrid_qwen3-vl-8b",
+        "text_qwen3-4b",
+        "vision_gemma3-4b",
+        "vision_qwen3-vl-8b",
+    ],
+)
+def test_published_samples_are_read(tmp_path: Path, name: str, rows: int, column: str) -> None:
+    found = score(tmp_path, [SAMPLES / name], column=column, group_by="split")
+    assert found["captions"] == rows
+    assert found["unique"] == rows
+    assert sum(group["captions"] for group in found["groups"].values()) == rows
