@@ -34,8 +34,13 @@ class Landscape:
     """bool [height, width]: no imagery here."""
 
 
+def codes(window: Window, seed: int) -> np.ndarray:
+    """uint8 [height, width]: WorldCover codes of the world ``seed`` in a window."""
+    return landscape(window.widened(1), seed).code[1:-1, 1:-1]
+
+
 def landscape(window: Window, seed: int) -> Landscape:
-    """Evaluate the world ``seed`` in a window."""
+    """Evaluate the world ``seed`` in a window; the outermost pixels are not exact."""
     land, fields = terrain(window, seed), divide(window, seed)
     fertile = _fertility(window, seed, land)
     density = _settlements(window, seed, fertile)
@@ -52,8 +57,8 @@ def landscape(window: Window, seed: int) -> Landscape:
 def _wild_land(window: Window, seed: int, land: Terrain) -> np.ndarray:
     """Vegetation: forest where it is moist, else grass, shrub or bare ground by the soil."""
     code = np.full((window.height, window.width), GRASS, np.uint8)
-    thicket = window.noise(seed, "thicket", 0.03, 4, persistence=0.6)
-    soil = window.noise(seed, "soil", 0.11, 6, persistence=0.6)
+    thicket = window.noise(seed, "thicket", 0.03, 3)
+    soil = window.noise(seed, "soil", 0.11, 5, persistence=0.6)
     moist = land.moisture + 0.3 * thicket - 0.6 * smooth_step(900, 2200, land.elevation)
     arid = 0.55 * moist + 0.85 * soil
     code[arid < -0.05] = SHRUB

@@ -41,11 +41,14 @@ class Parcels:
     """float32: degrees from the block's site, along and across."""
 
     def at_centre(self, field: np.ndarray, scale: int) -> np.ndarray:
-        """The value of a slowly varying field at the parcel's centre, by its gradient."""
-        north, east = np.gradient(field)
+        """The value of a slowly varying field at the parcel's centre, by its gradient.
+
+        Exact to first order, except at the outermost pixels of the window.
+        """
+        south, east = np.gradient(field)
         x = self.along * self.cosine - self.across * self.sine
         y = self.along * self.sine + self.across * self.cosine
-        centred: np.ndarray = field - np.float32(scale) * (east * x - north * y)
+        centred: np.ndarray = field - np.float32(scale) * (east * x - south * y)
         return centred
 
 

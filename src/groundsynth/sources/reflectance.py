@@ -16,13 +16,13 @@ from groundsynth.sources.parcels import chance
 from groundsynth.sources.terrain import Window, smooth_step
 
 BANDS = ("B04", "B03", "B02", "B08")
-MARGIN = 4
+MARGIN = 8
 """Pixels around a tile that blur and shading reach into."""
 POINT_SPREAD = 0.55
 """Standard deviation of the instrument's blur in pixels."""
 SPECTRA = {
     cover.TREE: (350, 610, 360, 2800),
-    cover.SHRUB: (1050, 860, 620, 1900),
+    cover.SHRUB: (1080, 1000, 740, 2000),
     cover.GRASS: (800, 1180, 560, 3100),
     cover.BARE: (2250, 1930, 1560, 2700),
     cover.SNOW: (6200, 6400, 6600, 5600),
@@ -36,8 +36,8 @@ CROPS = np.array(
         (560, 1150, 480, 3900),
         (1900, 1600, 850, 2900),
         (2150, 1900, 1150, 2900),
-        (1500, 1080, 760, 2000),
-        (1150, 800, 560, 1600),
+        (1580, 1050, 720, 2000),
+        (1200, 760, 520, 1600),
         (300, 720, 300, 3600),
     ],
     np.float32,
@@ -59,18 +59,18 @@ HEDGE = np.array((450, 640, 400, 2600), np.float32)
 ROAD = np.array((1900, 1750, 1550, 2100), np.float32)
 
 
-def reflectance(window: Window, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint16 [4, height, width] reflectance x 10,000, 0 where unseen; uint8 codes of the window."""
+def imagery(window: Window, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """uint16 [4, height, width] reflectance x 10,000 (0: not seen), uint8 codes of the window."""
     scene = cover.landscape(window.widened(MARGIN), seed)
     bands = _ground(scene, seed)
     bands *= _relief_shade(scene)
     _water(bands, scene, seed)
     image = np.stack([gaussian_filter(band, POINT_SPREAD, truncate=4) for band in bands])
     image *= 1 + 0.02 * _grain(scene.window, seed, "gain")
+    image = np.clip(np.rint(image), 1, 10000).astype(np.uint16)
+    image[:, scene.unseen] = 0
     inner = slice(MARGIN, -MARGIN)
-    image = np.clip(np.rint(image[:, inner, inner]), 1, 10000).astype(np.uint16)
-    image[:, scene.unseen[inner, inner]] = 0
-    return image, scene.code[inner, inner]
+    return image[:, inner, inner], scene.code[inner, inner]
 
 
 def _grain(window: Window, seed: int, name: str) -> np.ndarray:
@@ -157,8 +157,8 @@ def _town(bands: np.ndarray, scene: Landscape, seed: int) -> None:
 def _relief_shade(scene: Landscape) -> np.ndarray:
     """Factor of light on the slopes, for a sun in the south-east (Sentinel-2 passes at 10:30)."""
     height = gaussian_filter(scene.terrain.elevation, 0.7, truncate=4)
-    north, east = np.gradient(height * np.float32(scene.window.scale / 640 / 60))
-    light = (1 - 0.75 * east - 0.75 * north) / np.sqrt(1 + east**2 + north**2)
+    south, east = np.gradient(height * np.float32(scene.window.scale / 38400))
+    light = (1 - 0.75 * east - 0.75 * south) / np.sqrt(1 + east**2 + south**2)
     return np.clip(light, 0.45, 1.5).astype(np.float32)
 
 

@@ -6,6 +6,7 @@ that tiles meet at their edges and imagery and labels agree pixel by pixel.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,16 @@ from rasterio.transform import from_origin
 
 from groundsynth.errors import ConfigurationError
 from groundsynth.files import atomic, write_json
+from groundsynth.progress import Progress
 from groundsynth.provenance import digest_of
 from groundsynth.sources.grid import LABEL_TILE_DEGREES, parse_tile
-from groundsynth.sources.landscape import NO_DATA, WATER, landscape
-from groundsynth.sources.reflectance import BANDS, reflectance
+from groundsynth.sources.landscape import NO_DATA, WATER, codes
+from groundsynth.sources.reflectance import BANDS, imagery
 from groundsynth.sources.terrain import Window
 
-SMALLEST, LARGEST = 32, 4000
+SMALLEST, LARGEST = 32, 12000
+PART = 1024
+"""Pixels of a part's side: about 200 MB of fields at a time."""
 
 
 def simulate_imagery(
@@ -35,11 +39,14 @@ def simulate_imagery(
     Raises ConfigurationError for a bad tile name or resolution.
     """
     window = _window(tile, 1, pixels_per_degree)
-    image, code = reflectance(window, seed)
-    ocean = bool(np.isin(code, (WATER, NO_DATA)).all())
-    if not ocean:
+    image = np.zeros((len(BANDS), window.height, window.width), np.uint16)
+    present = False
+    for part, rows, columns in _parts(window, f"simulate imagery {tile}"):
+        image[:, rows, columns], code = imagery(part, seed)
+        present = present or _has_land(code)
+    if present:
         _write_cog(output, image, window, BANDS, predictor=2)
-    _finish(tile, not ocean, f"simulated, seed {seed}", output, receipt)
+    _finish(tile, present, seed, output, receipt)
 
 
 def simulate_labels(
@@ -59,11 +66,25 @@ def simulate_labels(
             f"{LABEL_TILE_DEGREES} degrees."
         )
     window = _window(tile, LABEL_TILE_DEGREES, pixels_per_degree)
-    code = landscape(window, seed).code
-    ocean = bool(np.isin(code, (WATER, NO_DATA)).all())
-    if not ocean:
+    code = np.zeros((window.height, window.width), np.uint8)
+    for part, rows, columns in _parts(window, f"simulate labels {tile}"):
+        code[rows, columns] = codes(part, seed)
+    present = _has_land(code)
+    if present:
         _write_cog(output, code[None], window, ("Map",), predictor=1)
-    _finish(tile, not ocean, f"simulated, seed {seed}", output, receipt)
+    _finish(tile, present, seed, output, receipt)
+
+
+def _parts(window: Window, what: str) -> Iterator[tuple[Window, slice, slice]]:
+    """The window in parts that fit into little memory, with their place in it."""
+    with Progress(what, window.height * window.width, "pixel") as progress:
+        for part in window.parts(PART):
+            yield part, *part.slices_in(window)
+            progress.advance(part.height * part.width)
+
+
+def _has_land(code: np.ndarray) -> bool:
+    return not bool(np.isin(code, (WATER, NO_DATA)).all())
 
 
 def _window(tile: str, degrees: int, pixels_per_degree: int) -> Window:
@@ -104,7 +125,7 @@ def _write_cog(
         target.descriptions = names
 
 
-def _finish(tile: str, present: bool, origin: str, output: Path, receipt: Path) -> None:
+def _finish(tile: str, present: bool, seed: int, output: Path, receipt: Path) -> None:
     """Write the receipt, and an empty file where the tile is absent."""
     if not present:
         with atomic(output) as temporary:
@@ -116,6 +137,6 @@ def _finish(tile: str, present: bool, origin: str, output: Path, receipt: Path) 
             "present": present,
             "bytes": output.stat().st_size,
             "sha256": digest_of(output) if present else None,
-            "origin": origin,
+            "origin": f"simulated, seed {seed}",
         },
     )

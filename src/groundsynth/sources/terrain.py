@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,18 @@ class Window:
             self.height + 2 * margin,
             self.scale,
         )
+
+    def parts(self, size: int) -> Iterator[Window]:
+        """The window in pieces of at most ``size`` by ``size`` pixels, row by row."""
+        for row in range(0, self.height, size):
+            for column in range(0, self.width, size):
+                width, height = min(size, self.width - column), min(size, self.height - row)
+                yield Window(self.column + column, self.row + row, width, height, self.scale)
+
+    def slices_in(self, whole: Window) -> tuple[slice, slice]:
+        """Rows and columns of this window within the array of a larger one."""
+        row, column = self.row - whole.row, self.column - whole.column
+        return slice(row, row + self.height), slice(column, column + self.width)
 
     @property
     def columns(self) -> np.ndarray:
@@ -169,5 +182,5 @@ def _level_distance(
 
 def _moisture(window: Window, seed: int) -> np.ndarray:
     broad = window.noise(seed, "climate", 0.8, 2)
-    patchy = window.noise(seed, "rain", 0.11, 6, persistence=0.6)
+    patchy = window.noise(seed, "rain", 0.11, 5, persistence=0.6)
     return np.float32(0.35) * broad + np.float32(0.95) * patchy
