@@ -11,20 +11,24 @@ import argparse
 import importlib
 import inspect
 import json
+import re
 import resource
+import signal
 import sys
 import time
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from groundsynth import __version__
 from groundsynth.errors import GroundsynthError
 from groundsynth.verbs import VERBS
 
 TIMING = "timing: "
+NUMBER = re.compile(r"^-(\d|\.\d|inf|nan)", re.IGNORECASE)
+"""Words that begin with a minus sign and are values."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +59,9 @@ def _run(verb: str, words: list[str]) -> int:
     except GroundsynthError as error:
         print(f"{verb}: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 1)
+    except KeyboardInterrupt:
+        print(f"{verb}: Interrupted; start again to do it anew.", file=sys.stderr)
+        return 128 + signal.SIGINT
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     record = {
         "verb": verb,
@@ -74,14 +81,22 @@ def load_verb(verb: str) -> Callable[..., None]:
     return function
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers a wrong command line with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; --help lists the options.\n")
+
+
 def parser_of(verb: str, function: Callable[..., None]) -> argparse.ArgumentParser:
     """Command line of a verb, from the signature and docstring of its function."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"python -m groundsynth {verb}",
         description=inspect.getdoc(function),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser._negative_number_matcher = NUMBER  # else -3.4e+38 passes for an option
     hints = typing.get_type_hints(function)
     for parameter in inspect.signature(function).parameters.values():
         settings = _settings(hints[parameter.name])
@@ -97,27 +112,56 @@ def _settings(hint: Any) -> dict[str, Any]:
     """argparse settings of a parameter's type."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is list:
-        return {**_settings(inner[0]), "nargs": "*"}
-    if origin is Literal:
-        return {"choices": inner}
-    if origin in (Union, UnionType) and NoneType in inner:
+        return {"type": _converter(inner[0]), "nargs": "*", "metavar": _metavar(inner[0])}
+    if origin in (Union, UnionType) and NoneType in inner and len(inner) == 2:
         kind = next(choice for choice in inner if choice is not NoneType)
-        convert = _settings(kind).get("type", str)
-        return {"type": _optional(convert), "nargs": "?", "const": None}
-    if hint in (dict, Any) or origin is dict:
-        return {"type": _json, "metavar": "JSON"}
+        convert = _optional(_converter(kind))
+        return {"type": convert, "nargs": "?", "const": None, "metavar": _metavar(kind)}
+    return {"type": _converter(hint), "metavar": _metavar(hint)}
+
+
+def _converter(hint: Any) -> Callable[[str], Any]:
+    """Function from a word of the command line to a value of the type."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return _choice(get_args(hint))
+    if hint is Any:
+        return _json
+    if hint is dict or origin is dict:
+        return _json_object
     if hint is bool:
-        return {"type": _boolean, "metavar": "true|false"}
+        return _boolean
     if hint in (str, int, float, Path):
-        return {"type": hint}
+        return hint
     raise TypeError(f"no command-line form for {hint}")
+
+
+def _metavar(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "|".join(map(str, get_args(hint)))
+    if hint is Any or hint is dict or get_origin(hint) is dict:
+        return "JSON"
+    return {bool: "true|false", Path: "path", str: "text"}.get(hint, hint.__name__)
 
 
 def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     def optional(text: str) -> Any:
         return None if text in ("", "None", "null") else convert(text)
 
+    optional.__name__ = convert.__name__  # argparse names the type in its message
     return optional
+
+
+def _choice(values: tuple[Any, ...]) -> Callable[[str], Any]:
+    """One of the values of a Literal, which may be numbers."""
+    known = {str(value): value for value in values}
+
+    def choice(text: str) -> Any:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(known)}")
+        return known[text]
+
+    return choice
 
 
 def _boolean(text: str) -> bool:
@@ -131,6 +175,13 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = _json(text)
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object: {...} is expected")
+    return value
 
 
 def _overview() -> str:
