@@ -8,6 +8,7 @@ Data, appendix B).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,46 @@ SYM6 = (
     0.0017677118642428036,
     -0.007800708325034148,
 )
+
+
+class _Sample(torch.autograd.Function):
+    """Images [N, C, H, W] read bilinearly at ``grid`` [N, h, w, 2], black outside.
+
+    Linear in the images, so its adjoint ``_Scatter`` and itself are all derivatives; R1 through
+    the augmentation needs the second, which PyTorch's own operator has only in late versions.
+    """
+
+    @staticmethod
+    def forward(images: Tensor, grid: Tensor) -> Tensor:
+        return F.grid_sample(images, grid, align_corners=False)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.size = inputs[0].shape
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _Scatter.apply(gradients[0], ctx.saved_tensors[0], ctx.size), None
+
+
+class _Scatter(torch.autograd.Function):
+    """Transpose of ``_Sample``: values [N, C, h, w] added to images of ``size`` at ``grid``."""
+
+    @staticmethod
+    def forward(values: Tensor, grid: Tensor, size: torch.Size) -> Tensor:
+        # Only the shape of this argument matters for the gradient of the images.
+        images = values.new_zeros([1]).expand(size)
+        backward = torch.ops.aten.grid_sampler_2d_backward
+        return backward(values, images, grid, 0, 0, False, [True, False])[0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _Sample.apply(gradients[0], ctx.saved_tensors[0]), None, None
 
 
 def matrix(rows: list[list[Tensor | float]], like: Tensor) -> Tensor:
@@ -64,6 +105,8 @@ def warp(images: Tensor, inverse: Tensor, wavelet: Tensor) -> Tensor:
     border = len(wavelet) // 4  # source pixels that the downsampling filter needs at each side
     left, top, right, bottom = _margins(inverse, width, height, border)
     images = F.pad(images, [left, right, top, bottom], mode="reflect")
+    if not images.is_cuda:  # CPUs filter few channels several times faster in this order
+        images = images.contiguous(memory_format=torch.channels_last)
     images = upsample2d(images, wavelet, up=2)
     size = [(height + 2 * border) * 2, (width + 2 * border) * 2]
     # Unit square of the output to pixels, the transform, pixels to the unit square of the input.

@@ -123,8 +123,9 @@ class Synthesis(nn.Module):
             raise ValueError(f"ws must have shape {expected}, not {list(ws.shape)}.")
         first, *others = ws.float().unbind(dim=1)
         x = self.input(first)
-        # Depthwise FIR passes are several times quicker in this order.
-        x = x.contiguous(memory_format=torch.channels_last)
+        # On CPUs the depthwise FIR passes are several times quicker in channels_last order.
+        layout = torch.contiguous_format if x.is_cuda else torch.channels_last
+        x = x.contiguous(memory_format=layout)
         for name, w in zip(self.layer_names, others, strict=True):
             x = self.get_submodule(name)(x, w, force_fp32, update_emas)
         return x.float().contiguous() * self.output_scale
