@@ -115,6 +115,8 @@ def _settings(hint: Any) -> dict[str, Any]:
         return {"type": _converter(inner[0]), "nargs": "*", "metavar": _metavar(inner[0])}
     if origin in (Union, UnionType) and NoneType in inner and len(inner) == 2:
         kind = next(choice for choice in inner if choice is not NoneType)
+        if get_origin(kind) is list:  # None where it is not given at all
+            return _settings(kind)
         convert = _optional(_converter(kind))
         return {"type": convert, "nargs": "?", "const": None, "metavar": _metavar(kind)}
     return {"type": _converter(hint), "metavar": _metavar(hint)}

@@ -6,21 +6,25 @@ Called while the Snakefile is read: nothing heavy may be imported here.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from groundsynth.configuration_schema import Schema, allowed, load_yaml, node_at
 from groundsynth.errors import ConfigurationError
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.sources.grid import tiles_of_area
 
 Config = dict[str, Any]
+LAST_SEED = 10**8 - 1
+"""Seeds stand with eight digits in sample ids, which are put in order as text."""
 
 
 def check_configuration(config: Config, schema: Path) -> None:
@@ -29,38 +33,60 @@ def check_configuration(config: Config, schema: Path) -> None:
     ``schema`` is the closed JSON schema (YAML); after it come the rules that a schema cannot
     express: names that must be defined elsewhere, sizes that must fit each other.
     """
-    validator = Draft202012Validator(yaml.safe_load(schema.read_text("utf-8")))
-    errors = sorted(validator.iter_errors(config), key=lambda error: len(error.absolute_path))
+    rules = load_yaml(schema)
+    errors = list(Draft202012Validator(rules).iter_errors(config))
     if errors:
-        raise ConfigurationError(_sentence(errors[0]))
+        first = min(errors, key=lambda error: len(error.absolute_path))
+        raise ConfigurationError(_sentence(first, rules))
     for check in CHECKS:
         for problem in check(config):
             raise ConfigurationError(problem)
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, rules: Schema) -> str:
     """A schema error as one sentence that names the key and what it allows."""
     place = ".".join(str(part) for part in error.absolute_path)
-    where = f"The configuration key {place}" if place else "The configuration"
-    if error.validator == "additionalProperties":
-        return _unknown_key(error, place)
-    if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))
-        return f"{where} lacks {', '.join(missing)}; see config/README.md for what to give."
+    node = node_at(rules, error.absolute_path)
+    given: Any = error.instance
     if "propertyNames" in error.absolute_schema_path:
         return (
-            f"The configuration key {place or 'at the top'} has the name {error.instance!r}, which "
-            "cannot stand in a file name; use letters, digits and . _ + - only."
+            f"The configuration key {place} holds the name {given!r}, which cannot stand "
+            "in a file name; use letters, digits and . _ + - only, a letter or digit first."
         )
-    description = error.schema.get("description") if isinstance(error.schema, dict) else None
-    meaning = f" ({str(description).rstrip('.')})" if description else ""
-    return f"{where} is {error.instance!r}{meaning}: {error.message}; correct it."
+    if error.validator == "additionalProperties":
+        return _unknown_key(given, list(node.get("properties", {})), place)
+    if error.validator == "required":
+        missing = ", ".join(key for key in node["required"] if key not in given)
+        where = f"The configuration key {place}" if place else "The configuration"
+        return f"{where} lacks {missing}; config/README.md says what to give."
+    if error.validator == "uniqueItems":
+        return f"The configuration key {place} names something twice; remove one of the two."
+    about = f" ({str(node['description']).rstrip('.')})" if "description" in node else ""
+    return (
+        f"The configuration key {place or 'at the top'} is {_shown(given)}, but must be "
+        f"{allowed(rules, node)}{about}; correct it{_number_advice(error)}."
+    )
 
 
-def _unknown_key(error: ValidationError, place: str) -> str:
-    known = list(error.schema.get("properties", {}))
-    unknown = next(key for key in error.instance if key not in known)
-    near = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _number_advice(error: ValidationError) -> str:
+    """What YAML takes for text although it was meant as a number, such as 1e-3."""
+    if error.validator != "type" or not isinstance(error.instance, str):
+        return ""
+    try:
+        value = Decimal(error.instance)
+    except InvalidOperation:
+        return ""
+    return f": write the number {value:f} without quotes or exponent (YAML reads 1e-3 as text)"
+
+
+def _unknown_key(given: Config, known: list[str], place: str) -> str:
+    unknown = next(str(key) for key in given if key not in known)
+    near = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
     advice = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(known)}."
     full = f"{place}.{unknown}" if place else unknown
     return f"The configuration key {full} is unknown; {advice}"
@@ -83,10 +109,10 @@ def _source(config: Config) -> Iterator[str]:
             yield "source.kind is rasters, but source.rasters names no pair; add one."
         for name, pair in source["rasters"].items():
             for role in ("imagery", "labels"):
-                if not Path(pair[role]).exists():
+                if not Path(pair[role]).is_file():
                     yield (
-                        f"source.rasters.{name}.{role} is {pair[role]}, which does not exist in "
-                        f"{Path.cwd().name or '/'} (relative paths count from the run's folder); "
+                        f"source.rasters.{name}.{role} is {pair[role]}, which is no file (relative "
+                        f"paths count from the run's folder, here {Path.cwd().name or '/'}); "
                         "correct the path."
                     )
         return
@@ -108,12 +134,25 @@ def _patches(config: Config) -> Iterator[str]:
     low, high = patches["reflectance_range"]
     if low >= high:
         yield "patches.reflectance_range must rise; give the darkest value first."
-    total = sum(config["splits"]["fractions"].values())
+    yield from _splits(config)
+
+
+def _splits(config: Config) -> Iterator[str]:
+    fractions = config["splits"]["fractions"]
+    total = sum(fractions.values())
     if not math.isclose(total, 1, abs_tol=1e-6):
         yield f"splits.fractions sum to {total:g} instead of 1; correct them."
+    trained = any(config["gan"][population]["train"] for population in config["gan"])
+    needed = {"train": trained or _has_segmenter(config)}
+    needed |= dict.fromkeys(("validation", "test"), _has_segmenter(config))
+    for name, is_needed in needed.items():
+        if is_needed and not fractions[name]:
+            yield f"splits.fractions.{name} is 0, but the models need {name} patches; raise it."
 
 
 def _synthesis(config: Config) -> Iterator[str]:
+    captions = config["captions"]
+    captioned = captions["populations"] if captions["captioners"] else []
     for population in ("unconditional", "conditional"):
         samples = config["synthesis"][population]["samples"]
         if samples and not config["gan"][population]["train"]:
@@ -121,11 +160,31 @@ def _synthesis(config: Config) -> Iterator[str]:
                 f"synthesis.{population}.samples is {samples}, but gan.{population}.train is "
                 "false; set it to true or ask for no samples."
             )
-        if samples == 0 and population in config["captions"]["populations"]:
+        if samples == 0 and population in captioned:
             yield (
                 f"captions.populations names {population}, of which no samples are drawn; remove "
                 f"it or raise synthesis.{population}.samples."
             )
+    section = config["synthesis"]["unconditional"]
+    if section["first_seed"] + section["samples"] - 1 > LAST_SEED:
+        yield (
+            "synthesis.unconditional.first_seed and samples reach beyond the seed "
+            f"{LAST_SEED}; lower one of them."
+        )
+
+
+def _has_cells(config: Config) -> bool:
+    """Whether the matrix of segmentation trainings has a cell."""
+    return all(config["segmentation"][key] for key in ("architectures", "mixes", "seeds"))
+
+
+def _has_samples(config: Config) -> bool:
+    return any(config["synthesis"][name]["samples"] for name in ("unconditional", "conditional"))
+
+
+def _has_segmenter(config: Config) -> bool:
+    """Whether any segmentation model is trained: a cell, or the labeller of samples."""
+    return _has_cells(config) or _has_samples(config)
 
 
 def _segmentation(config: Config) -> Iterator[str]:
@@ -149,7 +208,9 @@ def _segmentation(config: Config) -> Iterator[str]:
         yield "segmentation.budget is epochs, but segmentation.epochs is 0; raise it."
     if section["budget"] == "steps" and section["steps"] == 0:
         yield "segmentation.budget is steps, but segmentation.steps is 0; raise it."
-    for architecture in {*section["architectures"], labeller["architecture"]}:
+    used = set(section["architectures"]) if _has_cells(config) else set()
+    used |= {labeller["architecture"]} if _has_samples(config) else set()
+    for architecture in sorted(used):
         check_patch_size(architecture, config["patches"]["size"])  # raises with its sentence
 
 
@@ -172,7 +233,8 @@ def _captions(config: Config) -> Iterator[str]:
         if name not in section["captioner_definitions"]:
             yield (
                 f"The captioner {name!r} is used but not defined; add it to "
-                "captions.captioner_definitions."
+                "captions.captioner_definitions (defined are "
+                f"{', '.join(section['captioner_definitions'])})."
             )
         captioner = section["captioner_definitions"][name]
         if captioner["engine"] == "vllm":
@@ -194,6 +256,11 @@ def _captions(config: Config) -> Iterator[str]:
             )
     if config["clip"]["train"] and config["clip"]["steps"] == 0:
         yield "clip.train is true, but clip.steps is 0; raise it."
+    if config["clip"]["train"] and not section["captioners"]:
+        yield (
+            "clip.train is true, but captions.captioners names nobody whose captions it could be "
+            "trained on; name one or set clip.train to false."
+        )
 
 
 CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
