@@ -36,7 +36,7 @@ tour: setup
 	@$(LAUNCH) --profile demo --configuration config/tour.yaml --directory $(or $(DIRECTORY),runs/tour)
 
 estimate: setup
-	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate $(if $(CONFIG),--configuration '$(CONFIG)')
+	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)')
 
 test: setup-test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 $(BIN)/python -m pytest

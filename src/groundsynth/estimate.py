@@ -42,13 +42,13 @@ class Estimate:
     bytes: Counter[str] = field(default_factory=Counter)
 
 
-def estimate(*, configuration: list[Path] | None = None, patches: int | None = None) -> None:
+def estimate(*, configuration: list[Path], patches: int | None = None) -> None:
     """Print the jobs, files and gigabytes of a run.
 
     ``configuration`` lists overlays of config/config.yaml (none: the paper's own); ``patches``
     is the expected number of real patches, where it is known.
     """
-    overlays = [path.resolve() for path in configuration or []]
+    overlays = [path.resolve() for path in configuration]
     merged = merged_configuration(overlays)
     print(report(estimated(*planned(overlays), merged, patches), patches is None))
 
