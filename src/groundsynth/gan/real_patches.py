@@ -38,15 +38,15 @@ class Batch:
 class TrainPatches:
     """The train split of the real shards; patches of other splits cannot be reached.
 
-    ``masks`` may be empty. Raises InputError when shards and index differ in length, or no patch
-    is in the train split.
+    ``images`` or ``masks`` may be empty where only the other is wanted. Raises InputError when
+    shards and index differ in length, or no patch is in the train split.
     """
 
     def __init__(
         self, images: Sequence[Path], masks: Sequence[Path], indices: Sequence[Path], classes: int
     ) -> None:
         tables = [read_table(path, "real_index", ["patch_id", "split"]) for path in indices]
-        self.images = _opened(images, tables)
+        self.images = _opened(images, tables) if images else None
         self.masks = _opened(masks, tables) if masks else None
         self.classes = classes
         splits = [split for table in tables for split in table.column("split").to_pylist()]
@@ -65,15 +65,17 @@ class TrainPatches:
     @property
     def resolution(self) -> int:
         """Width of a patch in pixels; patches are square."""
-        height, width = self.images.row_shape[:2]
+        shards = self.images or self.masks
+        height, width = shards.row_shape[:2] if shards is not None else (0, 0)
         if height != width:
             raise InputError(f"Patches are {width} x {height} px; generators need square ones.")
         return width
 
-    def read(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Images uint8 [B, H, W, 3] and masks uint8 [B, H, W] at ``positions`` of the split."""
-        rows = self.rows[positions]
-        return self.images.gather(rows), None if self.masks is None else self.masks_at(positions)
+    def images_at(self, positions: np.ndarray) -> np.ndarray:
+        """Images uint8 [B, H, W, 3] at ``positions`` of the split."""
+        if self.images is None:
+            raise ValueError("these patches were opened without images")
+        return self.images.gather(self.rows[positions])
 
     def masks_at(self, positions: np.ndarray) -> np.ndarray:
         """Masks uint8 [B, H, W]; InputError for a value that is neither a class nor 255."""
@@ -141,7 +143,9 @@ class BatchReader:
         )
 
     def _read(self, seen: int) -> tuple[np.ndarray, np.ndarray | None]:
-        images, masks = self.patches.read(self._positions(seen))
+        positions = self._positions(seen)
+        images = self.patches.images_at(positions)
+        masks = None if self.patches.masks is None else self.patches.masks_at(positions)
         draw = np.random.default_rng([self.seed, 1, seen])
         flips = draw.random(self.size) < (0.5 if self.x_flip or self.turns else 0.0)
         quarters = draw.integers(0, 4, self.size) * self.turns

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from groundsynth.gan import losses
+from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.ops import upfirdn2d
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.training import Losses, Phase
@@ -43,7 +44,9 @@ class StyleganSettings:
 class StyleganObjective:
     """Losses of generator ``G`` and discriminator ``D`` and their optimisers."""
 
-    def __init__(self, G: Any, D: Any, settings: StyleganSettings, augment: Any) -> None:
+    def __init__(
+        self, G: Any, D: Any, settings: StyleganSettings, augment: AdaptiveAugment | None
+    ) -> None:
         self.G, self.D, self.settings, self.augment = G, D, settings, augment
         self.device = next(G.parameters()).device
         self.path_mean = torch.zeros([], device=self.device)

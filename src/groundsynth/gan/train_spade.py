@@ -214,7 +214,7 @@ def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:
     patches = trainer.reader.patches
     columns = min(PREVIEW_COLUMNS, len(patches))
     positions = np.linspace(0, len(patches) - 1, columns).astype(np.int64)
-    images, masks = patches.read(positions)[0], patches.masks_at(positions)
+    images, masks = patches.images_at(positions), patches.masks_at(positions)
     condition = one_hot(torch.from_numpy(masks).to(trainer.device), len(legend))
     rows = [legend.colorize(masks), images]
     for first in (0, columns):

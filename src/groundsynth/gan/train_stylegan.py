@@ -11,6 +11,7 @@ import torch
 
 from groundsynth.device import select_device
 from groundsynth.gan import stylegan2
+from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.generator_files import build_generator, save_generator, sidecar_of
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.previews import write_preview
@@ -162,7 +163,10 @@ def build(options: dict[str, Any]) -> Trainer:
         turns=options["augment"] == "geometry",
     )
     schedule = Schedule(*(options[n] for n in ("batch", "kimg", "tick_kimg", "ema_kimg")))
-    objective = StyleganObjective(G, D, _settings(options), None)
+    ada = AdaptiveAugment(options["batch"], options["ada_target"]).to(device)
+    objective = StyleganObjective(
+        G, D, _settings(options), ada if options["augment"] == "ada" else None
+    )
     return Trainer(networks, objective, reader, schedule, options["precision"])
 
 
