@@ -62,12 +62,12 @@ rule caption_grammar:
     shell:
         "python -m groundsynth caption-grammar --masks {input.masks:q} --index "
         "{input.index:q} --composition {input.composition:q} --population "
-        "{wildcards.population} --captioner {wildcards.captioner:q} --method "
+        "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
         "{params.method:q} --legend {params.legend:q} --percent-decimals "
-        "{params.percent_decimals} --part-size {params.part_size} --seed {params.seed} "
+        "{params.percent_decimals:q} --part-size {params.part_size:q} --seed {params.seed:q} "
         "--state "
         "work/caption_grammar/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {params.keep_state} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
 
 
 rule caption_vllm:
@@ -118,15 +118,15 @@ rule caption_vllm:
     shell:
         "python -m groundsynth caption-vllm --images {input.images:q} --index "
         "{input.index:q} --composition {input.composition:q} --population "
-        "{wildcards.population} --captioner {wildcards.captioner:q} --method "
+        "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
         "{params.method:q} --legend {params.legend:q} --percent-decimals "
-        "{params.percent_decimals} --part-size {params.part_size} --seed {params.seed} "
+        "{params.percent_decimals:q} --part-size {params.part_size:q} --seed {params.seed:q} "
         "--model {params.model:q} --repository {params.repository:q} --revision "
-        "{params.revision_name:q} --temperature {params.temperature} --top-p "
-        "{params.top_p} --prompt-version {params.prompt_version:q} --max-tokens "
+        "{params.revision_name:q} --temperature {params.temperature:q} --top-p "
+        "{params.top_p:q} --prompt-version {params.prompt_version:q} --max-tokens "
         "{params.max_tokens:q} --max-model-len {params.max_model_len:q} --max-num-seqs "
         "{params.max_num_seqs:q} --gpu-memory-utilization "
         "{params.gpu_memory_utilization:q} --tensor-parallel {params.tensor_parallel:q} "
         "--dtype {params.dtype:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {params.keep_state} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"

@@ -10,6 +10,7 @@ SOURCE_FOLDER = Path(str(workflow.basedir), "src")
 sys.path.insert(0, str(SOURCE_FOLDER))
 
 from groundsynth.configuration import check_configuration
+from groundsynth.configured import with_keys
 from groundsynth.errors import GroundsynthError
 from groundsynth.sources.grid import label_tile_of, tiles_of_area
 
@@ -19,6 +20,7 @@ try:
     )
 except GroundsynthError as error:
     raise WorkflowError(str(error)) from None
+config.update(with_keys(config))  # so that each changed key reruns what it touches
 
 # The package is found through PYTHONPATH, in whichever environment a job runs. The bin folder of
 # the running interpreter comes first only where no environment is activated for the job: the
@@ -46,7 +48,8 @@ REAL_SHARDS = sorted(
     else {label_tile_of(t) for t in TILES}
 )
 LABELLER = config["segmentation"]["labeller"]
-LABELLER_FOLDER = f"results/segmentation/{LABELLER['mix']}/{LABELLER['architecture']}/{LABELLER['seed']}"
+LABELLER_CELL = f"{LABELLER['mix']}/{LABELLER['architecture']}/{LABELLER['seed']}"
+LABELLER_FOLDER = f"results/segmentation/{LABELLER_CELL}"
 CAPTIONERS = config["captions"]["captioners"]
 SYNTHETIC = [
     p for p in ("unconditional", "conditional") if config["synthesis"][p]["samples"]
@@ -73,16 +76,20 @@ wildcard_constraints:
 
 def json_of(path):
     """A section of the configuration as JSON text, for verbs that take structured values."""
-    return json.dumps(lookup(dpath=path, within=config), ensure_ascii=False)
+    return json.dumps(
+        lookup(dpath=path, within=config), ensure_ascii=False, sort_keys=True
+    )
 
 
 def options_of(path, leave=()):
-    """A flat section of the configuration as command-line words: --key value for each key."""
+    """A flat section of the configuration as command-line words: --key value for each key.
+
+    Sorted by key, so that an overlay that only reorders the section changes nothing.
+    """
     section = lookup(dpath=path, within=config)
     words = []
-    for key, value in section.items():
-        if key not in leave:
-            words += ["--" + key.replace("_", "-"), str(value)]
+    for key in sorted(set(section) - set(leave)):
+        words += [f"--{key.replace('_', '-')}", str(section[key])]
     return words
 
 
@@ -298,7 +305,8 @@ def imagery_output():
 
 def mix_parts(wildcards):
     """Params function: the parts of the wildcards' mix as JSON text."""
-    return json.dumps(config["segmentation"]["mix_definitions"][wildcards.mix])
+    definition = config["segmentation"]["mix_definitions"][wildcards.mix]
+    return json.dumps(definition, sort_keys=True)
 
 
 def mask_source(wildcards):

@@ -25,6 +25,6 @@ rule compute_composition:
         "Computing the composition of {wildcards.population} {wildcards.shard}"
     shell:
         "python -m groundsynth compute-composition --masks {input.masks:q} --index "
-        "{input.index:q} --population {wildcards.population} --mask-source "
+        "{input.index:q} --population {wildcards.population:q} --mask-source "
         "{params.mask_source:q} --legend {params.legend:q} --output {output.table:q} "
         "> {log:q} 2>&1"

@@ -29,8 +29,8 @@ rule extract_features:
         "Extracting features of {wildcards.population} {wildcards.shard}"
     shell:
         "python -m groundsynth extract-features --images {input.images:q} --index "
-        "{input.index:q} --population {wildcards.population} --model {input.model:q} "
-        "--batch {params.batch} --device {params.device:q} --precision "
+        "{input.index:q} --population {wildcards.population:q} --model {input.model:q} "
+        "--batch {params.batch:q} --device {params.device:q} --precision "
         "{params.precision:q} --output {output.features:q} > {log:q} 2>&1"
 
 
@@ -70,9 +70,9 @@ rule measure_frechet:
     shell:
         "python -m groundsynth measure-frechet --real {input.real:q} --real-indices "
         "{input.real_indices:q} --masks {input.masks:q} --synthetic {input.synthetic:q} "
-        "--population {wildcards.population} --generator {input.generator:q} --segmenter "
+        "--population {wildcards.population:q} --generator {input.generator:q} --segmenter "
         "{input.segmenter:q} --legend {params.legend:q} --baseline-samples "
-        "{params.samples} --batch {params.batch} --seed {params.seed} --device "
+        "{params.samples:q} --batch {params.batch:q} --seed {params.seed:q} --device "
         "{params.device:q} --precision {params.precision:q} --output {output.distances:q} "
         "> {log:q} 2>&1"
 
@@ -102,5 +102,5 @@ rule project_features:
         "Projecting features by {wildcards.method}"
     shell:
         "python -m groundsynth project-features --features {input.features:q} --method "
-        "{wildcards.method:q} --limit {params.limit} --seed {params.seed} --output "
+        "{wildcards.method:q} --limit {params.limit:q} --seed {params.seed:q} --output "
         "{output.coordinates:q} > {log:q} 2>&1"

@@ -34,9 +34,9 @@ rule advance_stylegan:
         "Training the unconditional generator, time slot {wildcards.slot}"
     shell:
         "python -m groundsynth advance-stylegan --images {input.images:q} "
-        "--indices {input.indices:q} {params.options:q} --seed {params.seed} "
+        "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
         "--device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_stylegan --keep-state {params.keep_state} --slot {wildcards.slot} "
+        "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
         "--runtime {resources.runtime} --receipt {output.receipt:q} > {log:q} 2>&1"
 
 
@@ -74,10 +74,10 @@ rule train_stylegan:
         "Training the unconditional generator"
     shell:
         "python -m groundsynth train-stylegan --images {input.images:q} "
-        "--indices {input.indices:q} {params.options:q} --seed {params.seed} "
+        "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
         "--device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_stylegan --keep-state {params.keep_state} --slot {params.slots} "
-        "--slots {params.slots} --runtime {resources.runtime} --receipt {output.receipt:q} "
+        "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {params.slots:q} "
+        "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
         "> {log:q} 2>&1"
 
@@ -114,8 +114,8 @@ rule advance_spade:
     shell:
         "python -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--seed {params.seed} --device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_spade --keep-state {params.keep_state} --slot {wildcards.slot} "
+        "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
         "--runtime {resources.runtime} --receipt {output.receipt:q} > {log:q} 2>&1"
 
 
@@ -156,8 +156,8 @@ rule train_spade:
     shell:
         "python -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--seed {params.seed} --device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_spade --keep-state {params.keep_state} --slot {params.slots} "
-        "--slots {params.slots} --runtime {resources.runtime} --receipt {output.receipt:q} "
+        "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "
+        "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
         "> {log:q} 2>&1"

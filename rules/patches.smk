@@ -44,13 +44,13 @@ rule cut_patches:
         "Cutting the patches of {wildcards.shard}"
     shell:
         "python -m groundsynth cut-patches --imagery {input.imagery:q} --labels {input.labels:q} "
-        "--shard {wildcards.shard:q} --legend {params.legend:q} --bands {params.bands} "
+        "--shard {wildcards.shard:q} --legend {params.legend:q} --bands {params.bands:q} "
         "--imagery-no-data {params.imagery_no_data:q} --year {params.year:q} "
-        "--size {params.size} --stride {params.stride} --scaling {params.scaling:q} "
-        "--reflectance-range {params.reflectance_range} --water-class {params.water_class:q} "
-        "--max-water-percent {params.max_water_percent} --split-method {params.split_method:q} "
+        "--size {params.size:q} --stride {params.stride:q} --scaling {params.scaling:q} "
+        "--reflectance-range {params.reflectance_range:q} --water-class {params.water_class:q} "
+        "--max-water-percent {params.max_water_percent:q} --split-method {params.split_method:q} "
         "--split-fractions {params.split_fractions:q} "
-        "--split-block-degrees {params.split_block_degrees} --split-seed {params.split_seed} "
+        "--split-block-degrees {params.split_block_degrees:q} --split-seed {params.split_seed:q} "
         "--images {output.images:q} --masks {output.masks:q} --index {output.index:q} "
         "--counts {output.counts:q} > {log:q} 2>&1"
 

@@ -87,9 +87,9 @@ rule train_clip:
     shell:
         "python -m groundsynth train-clip --images {input.images:q} --indices "
         "{input.indices:q} --captions {input.captions:q} --name {params.name:q} "
-        "--image-size {params.image_size} --steps {params.steps} --batch {params.batch} "
-        "--learning-rate {params.learning_rate} --seed {params.seed} --device "
-        "{params.device:q} --state work/train_clip --keep-state {params.keep_state} "
+        "--image-size {params.image_size:q} --steps {params.steps:q} --batch {params.batch:q} "
+        "--learning-rate {params.learning_rate:q} --seed {params.seed:q} --device "
+        "{params.device:q} --state work/train_clip --keep-state {params.keep_state:q} "
         "--model {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 
@@ -126,7 +126,7 @@ rule score_captions:
     shell:
         "python -m groundsynth score-captions --images {input.images:q} --index "
         "{input.index:q} --captions {input.captions:q} --population "
-        "{wildcards.population} --model {params.model:q} --weights {params.weights:q} "
-        "--model-config {params.description:q} --prefix {params.prefix:q} --batch "
-        "{params.batch} --device {params.device:q} --precision {params.precision:q} "
+        "{wildcards.population:q} --model {params.model:q} --weights {params.weights:q} "
+        "--model-config {params.description:q} --prefix={params.prefix:q} --batch "
+        "{params.batch:q} --device {params.device:q} --precision {params.precision:q} "
         "--output {output.scores:q} > {log:q} 2>&1"

@@ -89,10 +89,10 @@ rule train_segmentation:
         "{params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
         "--patience {params.patience:q} --stop-patience {params.stop_patience:q} "
-        "--clip-norm {params.clip_norm:q} --seed {wildcards.seed} --device "
+        "--clip-norm {params.clip_norm:q} --seed {wildcards.seed:q} --device "
         "{params.device:q} --precision {params.precision:q} --state "
         "work/train_segmentation/{wildcards.mix:q}/{wildcards.architecture:q}/{wildcards.seed:q} "
-        "--keep-state {params.keep_state} --runtime {resources.runtime} --model "
+        "--keep-state {params.keep_state:q} --runtime {resources.runtime} --model "
         "{output.model:q} --history {output.history:q} --confusion {output.confusion:q} "
         "> {log:q} 2>&1"
 
@@ -126,6 +126,6 @@ rule label_unconditional:
         "Labelling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth label-unconditional --model {input.model:q} --images "
-        "{input.images:q} --index {input.index:q} --batch {params.batch} --device "
+        "{input.images:q} --index {input.index:q} --batch {params.batch:q} --device "
         "{params.device:q} --precision {params.precision:q} --masks {output.masks:q} "
         "--confidence {output.confidence:q} > {log:q} 2>&1"

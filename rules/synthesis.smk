@@ -32,8 +32,8 @@ rule sample_unconditional:
         "Sampling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth sample-unconditional --model {input.model:q} --first "
-        "{params.first} --first-seed {params.first_seed} --count {params.samples} "
-        "--truncation {params.truncation} --batch {params.batch} --device "
+        "{params.first:q} --first-seed {params.first_seed:q} --count {params.samples:q} "
+        "--truncation {params.truncation:q} --batch {params.batch:q} --device "
         "{params.device:q} --precision {params.precision:q} --images {output.images:q} "
         "--index {output.index:q} > {log:q} 2>&1"
 
@@ -75,8 +75,8 @@ rule sample_conditional:
     shell:
         "python -m groundsynth sample-conditional --model {input.model:q} --masks "
         "{input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
-        "--rank-seed {params.rank_seed} --first {params.first} --count {params.samples} "
-        "--seed {params.seed} --batch {params.batch} --device {params.device:q} "
+        "--rank-seed {params.rank_seed:q} --first {params.first:q} --count {params.samples:q} "
+        "--seed {params.seed:q} --batch {params.batch:q} --device {params.device:q} "
         "--precision {params.precision:q} --images {output.images:q} --index "
         "{output.index:q} --labels {output.labels:q} --confidence {output.confidence:q} "
         "> {log:q} 2>&1"

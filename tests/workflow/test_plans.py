@@ -1,0 +1,132 @@
+"""What each configuration would run: every rule's number of jobs, and the stages one by one."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundsynth.verbs import VERBS
+
+Plans = Callable[[str], Any]
+
+# 160 imagery tiles in 28 label tiles; 300,000 unconditional samples in 15 shards, 80,182
+# conditional ones in 5; 6 architectures x 6 mixes; 5 captioners of the real and the unconditional
+# shards.
+PAPER = {
+    "fetch_imagery": 160,
+    "fetch_labels": 28,
+    "cut_patches": 28,
+    "summarise_patches": 1,
+    "advance_stylegan": 7,
+    "train_stylegan": 1,
+    "advance_spade": 3,
+    "train_spade": 1,
+    "sample_unconditional": 15,
+    "sample_conditional": 5,
+    "fetch_encoder": 1,
+    "train_segmentation": 36,
+    "label_unconditional": 15,
+    "compute_composition": 28 + 15 + 5,
+    "fetch_model": 3,
+    "caption_vllm": 5 * (28 + 15),
+    "score_redundancy": 5,
+    "fetch_clip": 1,
+    "score_captions": 28 + 15,
+    "extract_features": 28 + 15 + 5,
+    "measure_frechet": 2,
+    "project_features": 2,
+    "make_tables": 1,
+    "write_report": 1,
+    "all": 1,
+}
+# 4 imagery tiles in 2 label tiles; one shard of each synthetic population; 2 architectures x 2
+# mixes; 2 captioners; a small image-text model of its own.
+DEMO = {
+    "simulate_imagery": 4,
+    "simulate_labels": 2,
+    "cut_patches": 2,
+    "summarise_patches": 1,
+    "train_stylegan": 1,
+    "train_spade": 1,
+    "sample_unconditional": 1,
+    "sample_conditional": 1,
+    "train_segmentation": 4,
+    "label_unconditional": 1,
+    "compute_composition": 4,
+    "caption_grammar": 6,
+    "score_redundancy": 2,
+    "train_clip": 1,
+    "score_captions": 3,
+    "extract_features": 4,
+    "measure_frechet": 2,
+    "project_features": 1,
+    "make_tables": 1,
+    "write_report": 1,
+    "all": 1,
+}
+MICRO = {
+    "simulate_imagery": 1,
+    "simulate_labels": 1,
+    "cut_patches": 1,
+    "summarise_patches": 1,
+    "train_stylegan": 1,
+    "train_segmentation": 1,
+    "compute_composition": 1,
+    "caption_grammar": 1,
+    "score_redundancy": 1,
+    "make_tables": 1,
+    "write_report": 1,
+    "all": 1,
+}
+PATCHES = {"simulate_imagery", "simulate_labels", "cut_patches"}
+LABELS = PATCHES | {"train_stylegan", "train_spade", "train_segmentation"}
+LABELS |= {"sample_unconditional", "sample_conditional", "label_unconditional"}
+STAGES = {
+    "patches": PATCHES | {"summarise_patches"},
+    "gan": PATCHES | {"train_stylegan", "train_spade"},
+    "synthesis": LABELS,
+    "segmentation": LABELS,
+    "composition": LABELS | {"compute_composition"},
+    "captions": LABELS - {"train_spade", "sample_conditional"}
+    | {"compute_composition", "caption_grammar"},
+    "evaluation": set(DEMO) - {"summarise_patches", "make_tables", "write_report", "all"},
+    "report": set(DEMO) - {"all"},
+}
+
+
+@pytest.mark.parametrize(("name", "jobs"), [("paper", PAPER), ("demo", DEMO), ("micro", MICRO)])
+def test_jobs_of_every_rule(plans: Plans, name: str, jobs: dict[str, int]) -> None:
+    assert plans(name).jobs == Counter(jobs)
+
+
+def test_sizes_stay_within_their_limits(plans: Plans) -> None:
+    assert plans("paper").jobs.total() <= 2000
+    assert plans("demo").jobs.total() <= 45
+    assert plans("micro").jobs.total() <= 12
+
+
+def test_at_most_two_jobs_of_micro_import_torch() -> None:
+    heavy = {"train_stylegan", "train_segmentation"}
+    light = sorted(set(MICRO) - heavy - {"all"})
+    modules = [VERBS[rule.replace("_", "-")].partition(":")[0] for rule in light]
+    program = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_is_a_target(snakemake: Callable[..., Any], tmp_path: Path, stage: str) -> None:
+    answer = snakemake(
+        "-n", "--directory", tmp_path, "--configfile", "config/demo.yaml", "--", stage
+    )
+    assert answer.code == 0, answer.text
+    assert set(answer.jobs) == STAGES[stage] | {stage}
+
+
+@pytest.mark.parametrize("name", ["paper", "demo", "micro"])
+def test_commands_fit_into_one_argument(plans: Plans, name: str) -> None:
+    """A job's shell gets its command as one argument, of which Linux takes 128 KiB."""
+    assert max(len(command.encode()) for command in plans(name).commands) < 100 * 1024
