@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,20 +21,28 @@ class Moments:
 
     @classmethod
     def of(cls, features: np.ndarray) -> Moments:
-        """Moments of [N, D] vectors, in float64; N may be 0."""
+        """Moments of [N, D] vectors, in float64; N is 1 or more."""
         values = np.asarray(features, np.float64)
-        if not len(values):
-            width = values.shape[1]
-            return cls(0, np.zeros(width), np.zeros((width, width)))
         mean = values.mean(0)
         centred = values - mean
         return cls(len(values), mean, centred.T @ centred)
 
+    @classmethod
+    def of_parts(cls, parts: Iterable[np.ndarray], what: str) -> Moments:
+        """Moments of all parts together; InputError, naming ``what``, where there is no vector."""
+        total: Moments | None = None
+        for part in parts:
+            if len(part):
+                total = cls.of(part) if total is None else total + cls.of(part)
+        if total is None:
+            raise InputError(
+                f"There are no features of {what}; run the stage that extracts them again."
+            )
+        return total
+
     def __add__(self, other: Moments) -> Moments:
         """Moments of both sets together (Chan, Golub and LeVeque 1983)."""
         count = self.count + other.count
-        if count == 0:
-            return self
         step = other.mean - self.mean
         weight = self.count * other.count / count
         return Moments(
