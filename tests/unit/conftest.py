@@ -1,0 +1,73 @@
+"""Processes that hold a state folder, for the tests of the run state and its lease."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+JOB = Path(__file__).with_name("counting_job.py")
+
+
+class Job:
+    """A counting job in a process of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.state, self.output = folder / "state", folder / "output.json"
+        self.hold = folder / "hold"
+        self.errors = folder / f"errors-{time.monotonic_ns()}.log"
+        words = ["--state", str(self.state), "--output", str(self.output), *options]
+        with self.errors.open("wb") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, str(JOB), *words],
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                text=True,
+            )
+
+    def begun(self) -> str:
+        """The job's first line; returns once the job holds the state (or has finished)."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def message(self) -> str:
+        """What the job has said on standard error so far."""
+        return self.errors.read_text()
+
+    def says(self, text: str) -> None:
+        """Wait until the job has said ``text`` on standard error."""
+        until(lambda: text in self.message(), f"{text!r} in {self.message()!r}")
+
+    def ends(self) -> int:
+        """Exit code of the job."""
+        return self.process.wait(timeout=30)
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Wait until ``true()`` holds; an error that says ``what`` was missing otherwise."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Job]]:
+    """Start a counting job on one state folder; ``holding=True`` keeps it at work."""
+    jobs: list[Job] = []
+
+    def start_job(*options: str, holding: bool = False) -> Job:
+        if holding:
+            (tmp_path / "hold").touch()
+            options = (*options, "--hold", str(tmp_path / "hold"))
+        jobs.append(Job(tmp_path, *options))
+        return jobs[-1]
+
+    yield start_job
+    for job in jobs:
+        if job.process.poll() is None:
+            job.process.kill()
+        job.process.communicate()
