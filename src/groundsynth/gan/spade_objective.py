@@ -19,7 +19,7 @@ from groundsynth.device import autocast
 from groundsynth.gan import losses
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.spade import Generator, one_hot
-from groundsynth.gan.training import Losses, Phase
+from groundsynth.gan.training import Losses, Phase, spread_of
 from groundsynth.gan.unet_discriminator import Discriminator, cutmix_masks, mix
 
 BETAS = (0.0, 0.999)
@@ -66,7 +66,7 @@ class SpadeObjective:
             loss = losses.unet_real(pixels.float(), image.float())
             figures = {
                 "generator_loss": loss,
-                "sample_spread": fake.detach().float().std(0, correction=0).mean(),
+                "sample_spread": spread_of(fake),
             }
             if self.settings.feature_matching > 0:
                 with torch.no_grad():

@@ -17,7 +17,7 @@ from groundsynth.gan import losses
 from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.ops import upfirdn2d
 from groundsynth.gan.real_patches import Batch
-from groundsynth.gan.training import Losses, Phase
+from groundsynth.gan.training import Losses, Phase, spread_of
 
 GENERATOR_INTERVAL, DISCRIMINATOR_INTERVAL = 4, 16
 BETAS, EPS = (0.0, 0.99), 1e-8
@@ -67,7 +67,7 @@ class StyleganObjective:
         fake, _ = self._synthesise(len(batch.images))
         logits = self._judge(fake, batch.seen)
         loss = losses.generator_logistic(logits)
-        spread = fake.detach().float().std(0, correction=0).mean()
+        spread = spread_of(fake)
         yield loss, {"generator_loss": loss, "sample_spread": spread}
 
     def path_length(self, batch: Batch) -> Losses:

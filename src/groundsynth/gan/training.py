@@ -222,3 +222,9 @@ class Trainer:
         self.objective.load_state_dict(state["objective"])
         self.scaler.load_state_dict(state["scaler"])
         self.history.load_state_dict(state["history"])
+
+
+def spread_of(images: Tensor) -> Tensor:
+    """Root mean square deviation of images [N, C, H, W] from their mean image, a scalar."""
+    images = images.detach().float()
+    return (images - images.mean(0)).square().mean().sqrt()

@@ -1,0 +1,175 @@
+"""Samples follow from their seed alone; conditional ones from maps of the train split alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from groundsynth.errors import ConfigurationError, InputError
+from groundsynth.gan.generator_files import sidecar_of
+from groundsynth.gan.latents import latents
+from groundsynth.gan.sampling import ranked, sample_conditional, sample_unconditional
+from groundsynth.tables import read_provenance
+
+
+def unconditional(model: Path, folder: Path, **changes: Any) -> tuple[np.ndarray, dict[str, Any]]:
+    """Images and index of one shard."""
+    options = {
+        "first_seed": 10,
+        "count": 7,
+        "truncation": 1.0,
+        "batch": 4,
+        "device": "cpu",
+        "precision": "float32",
+        "images": folder / "images.npy",
+        "index": folder / "index.parquet",
+    } | changes
+    sample_unconditional(model=model, **options)
+    return np.load(options["images"]), pq.read_table(options["index"]).to_pydict()
+
+
+def conditional(
+    model: Path, shards: Any, legend: dict[str, Any], folder: Path, **changes: Any
+) -> tuple[np.ndarray, dict[str, Any], np.ndarray, dict[str, Any]]:
+    """Images, index, label masks and confidences of one shard."""
+    options = {
+        "masks": shards.masks,
+        "indices": shards.indices,
+        "legend": legend,
+        "rank_seed": 1,
+        "first": 0,
+        "count": 8,
+        "seed": 0,
+        "batch": 4,
+        "device": "cpu",
+        "precision": "float32",
+        "images": folder / "images.npy",
+        "index": folder / "index.parquet",
+        "labels": folder / "masks.npy",
+        "confidence": folder / "confidence.parquet",
+    } | changes
+    sample_conditional(model=model, **options)
+    tables = [pq.read_table(options[name]).to_pydict() for name in ("index", "confidence")]
+    return np.load(options["images"]), tables[0], np.load(options["labels"]), tables[1]
+
+
+def legend_of(spade: Any) -> dict[str, Any]:
+    legend: dict[str, Any] = spade().options["legend"]
+    return legend
+
+
+def mask_of(shards: Any, patch: str) -> np.ndarray:
+    shard, _, number = patch.split("_")
+    masks: np.ndarray = np.load(shards.masks["AB".index(shard)])
+    return masks[int(number)]
+
+
+def test_unconditional_shard(stylegan_model: Path, tmp_path: Path) -> None:
+    images, index = unconditional(stylegan_model, tmp_path)
+    assert images.shape == (7, 16, 16, 3)
+    assert images.dtype == np.uint8
+    assert len(np.unique(images.reshape(7, -1), axis=0)) == 7
+    assert index["seed"] == list(range(10, 17))
+    assert index["sample_id"][0] == "unconditional-00000010"
+    assert set(index["condition_patch_id"]) == {None}
+    digest = json.loads(sidecar_of(stylegan_model).read_text())["digest"]
+    assert set(index["model_digest"]) == {digest}
+    assert read_provenance(tmp_path / "index.parquet")["verb"] == "sample-unconditional"
+
+
+def test_sample_depends_on_its_seed_alone(stylegan_model: Path, tmp_path: Path) -> None:
+    whole, _ = unconditional(stylegan_model, tmp_path)
+    shifted, index = unconditional(stylegan_model, tmp_path, first_seed=13, count=3)
+    assert index["seed"] == [13, 14, 15]
+    np.testing.assert_array_equal(shifted, whole[3:6])
+    other, _ = unconditional(stylegan_model, tmp_path, batch=7)
+    assert np.abs(other.astype(int) - whole.astype(int)).max() <= 1
+
+
+def test_truncation_narrows(stylegan_model: Path, tmp_path: Path) -> None:
+    whole, _ = unconditional(stylegan_model, tmp_path)
+    narrow, _ = unconditional(stylegan_model, tmp_path, truncation=0.0)
+    assert whole.std(0).max() > 0
+    assert narrow.std(0).max() == 0
+
+
+def test_latents_are_those_of_the_published_script() -> None:
+    expected = np.random.RandomState(7).randn(1, 5).astype(np.float32)
+    np.testing.assert_array_equal(latents([3, 7], 5)[1:].numpy(), expected)
+
+
+def test_conditional_shard(spade_model: Path, spade: Any, shards: Any, tmp_path: Path) -> None:
+    images, index, labels, confidence = conditional(spade_model, shards, legend_of(spade), tmp_path)
+    assert images.shape == (8, 16, 16, 3)
+    assert sorted(index["condition_patch_id"]) == shards.train_ids
+    assert index["sample_id"][3] == "conditional-00000003"
+    for patch, mask in zip(index["condition_patch_id"], labels, strict=True):
+        np.testing.assert_array_equal(mask, mask_of(shards, patch))
+    assert confidence["id"] == index["sample_id"]
+    assert set(confidence["confidence"]) == {1.0}
+
+
+def test_conditional_never_takes_another_split(
+    spade_model: Path, spade: Any, shards: Any, tmp_path: Path
+) -> None:
+    _, index, labels, _ = conditional(
+        spade_model, shards, legend_of(spade), tmp_path, count=40, rank_seed=9
+    )
+    assert set(index["condition_patch_id"]) == set(shards.train_ids)
+    assert 2 not in labels  # the class of every patch outside the train split
+
+
+def test_rounds_use_new_seeds_for_the_same_maps(
+    spade_model: Path, spade: Any, shards: Any, tmp_path: Path
+) -> None:
+    legend = legend_of(spade)
+    images, index, labels, _ = conditional(
+        spade_model, shards, legend, tmp_path, count=16, seed=100
+    )
+    assert index["seed"] == list(range(100, 116))
+    assert index["condition_patch_id"][:8] == index["condition_patch_id"][8:]
+    np.testing.assert_array_equal(labels[:8], labels[8:])
+    assert all((a != b).any() for a, b in zip(images[:8], images[8:], strict=True))
+    part, part_index, _, _ = conditional(
+        spade_model, shards, legend, tmp_path, first=6, count=5, seed=100
+    )
+    assert part_index["sample_id"] == index["sample_id"][6:11]
+    assert part_index["condition_patch_id"] == index["condition_patch_id"][6:11]
+    np.testing.assert_array_equal(part, images[6:11])
+    other, *_ = conditional(spade_model, shards, legend, tmp_path, count=16, seed=100, batch=5)
+    assert np.abs(other.astype(int) - images.astype(int)).max() <= 1
+
+
+def test_rank_is_of_the_ids_not_of_their_order() -> None:
+    ids = [f"tile_{n:03d}_000" for n in range(9)]
+    order = [ids[n] for n in ranked(ids, 4)]
+    assert [ids[::-1][n] for n in ranked(ids[::-1], 4)] == order
+    assert sorted(order) == ids
+    assert order != ids
+    assert [ids[n] for n in ranked(ids, 5)] != order
+
+
+def test_refusals(
+    stylegan_model: Path, spade_model: Path, spade: Any, shards: Any, tmp_path: Path
+) -> None:
+    legend = legend_of(spade)
+    with pytest.raises(InputError, match="generator of conditional samples"):
+        unconditional(spade_model, tmp_path)
+    with pytest.raises(InputError, match="generator of unconditional samples"):
+        conditional(stylegan_model, shards, legend, tmp_path)
+    renamed = {**legend, "classes": [*legend["classes"][:2], legend["classes"][2] | {"name": "x"}]}
+    with pytest.raises(InputError, match="trained with the classes tree, crop, water"):
+        conditional(spade_model, shards, renamed, tmp_path)
+    with pytest.raises(ConfigurationError, match="seeds 4294967290 to"):
+        unconditional(stylegan_model, tmp_path, first_seed=2**32 - 6)
+    assert not (tmp_path / "images.npy").exists()
+
+
+def test_masks_of_another_size(spade_model: Path, spade: Any, shards: Any, tmp_path: Path) -> None:
+    for path in shards.masks:
+        np.save(path, np.load(path)[:, :8, :8])
+    with pytest.raises(InputError, match="images of 16 px, the masks have 8 px"):
+        conditional(spade_model, shards, legend_of(spade), tmp_path)
