@@ -1,0 +1,147 @@
+"""What a change makes run again, by comparing plans on the demonstration's finished run.
+
+The run is not computed: its outputs are empty files that Snakemake takes for finished.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Snakemake = Callable[..., Any]
+BASE = "source: {area: {west: 29.1, south: 36.1, east: 32.9, north: 36.9}}"
+"""One tile in the label tile N36E027, three in N36E030."""
+END = {"make_tables": 1, "write_report": 1, "all": 1}
+
+# The labeller gives the masks of the unconditional samples and the features.
+AFTER_SEGMENTATION = {
+    "train_segmentation": 4,
+    "label_unconditional": 1,
+    "compute_composition": 1,
+    "caption_grammar": 2,
+    "score_redundancy": 2,
+    "score_captions": 1,
+    "extract_features": 4,
+    "measure_frechet": 2,
+    "project_features": 1,
+    **END,
+}
+AFTER_CAPTIONS = {
+    "caption_grammar": 6,
+    "train_clip": 1,
+    "score_redundancy": 2,
+    "score_captions": 3,
+    **END,
+}
+AFTER_UNCONDITIONAL_SAMPLES = {
+    "sample_unconditional": 1,
+    "label_unconditional": 1,
+    "compute_composition": 1,
+    "caption_grammar": 2,
+    "score_redundancy": 2,
+    "score_captions": 1,
+    "train_segmentation": 2,  # those whose mix holds them
+    "extract_features": 1,
+    "measure_frechet": 1,
+    "project_features": 1,
+    **END,
+}
+# One more tile, in a label tile of its own: made, cut, described and captioned alone; then
+# everything that learns from, or sums over, all patches.
+AFTER_A_NEW_TILE = {
+    "simulate_imagery": 1,
+    "simulate_labels": 1,
+    "cut_patches": 1,
+    "summarise_patches": 1,
+    "train_stylegan": 1,
+    "train_spade": 1,
+    "sample_unconditional": 1,
+    "sample_conditional": 1,
+    "train_segmentation": 4,
+    "label_unconditional": 1,
+    "compute_composition": 1 + 2,
+    "caption_grammar": 2 + 2,
+    "score_redundancy": 2,
+    "train_clip": 1,
+    "score_captions": 3 + 1,
+    "extract_features": 3 + 2,
+    "measure_frechet": 2,
+    "project_features": 1,
+    **END,
+}
+OVERLAYS: dict[str, dict[str, int]] = {
+    "run: {seed: 1}": {},
+    "run: {name: other}": {"write_report": 1, "all": 1},
+    "gan: {conditional: {slots: 1, kimg: 4, batch: 8}}": {},
+    "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
+    "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
+    # 0 becomes 1 where another parameter is 0 and a third one 1.
+    "synthesis: {unconditional: {first_seed: 1}}": AFTER_UNCONDITIONAL_SAMPLES,
+    "source: {area: {west: 29.1, south: 36.1, east: 33.9, north: 36.9}}": AFTER_A_NEW_TILE,
+}
+EDITS: dict[tuple[str, str, str], dict[str, int]] = {
+    ("rules/composition.smk", '"""Class', '"""A comment. Class'): {},
+    ("rules/composition.smk", "--masks {", "--masks  {"): {},
+    ("src/groundsynth/composition/shares.py", '"""', '"""A comment. '): {},
+    ("rules/composition.smk", "revision=1", "revision=2"): {
+        "compute_composition": 4,
+        **AFTER_CAPTIONS,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def finished(
+    snakemake: Snakemake, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Counter[str]]:
+    """``finished(overlay, snakefile=...)``: the jobs that an overlay would run again."""
+    run = tmp_path_factory.mktemp("finished")
+    base, changed = run / "base.yaml", run / "changed.yaml"
+    base.write_text(BASE, "utf-8")
+    words = ("--directory", run, "--configfile", "config/demo.yaml", base)
+    for line in snakemake("--summary", *words).text.splitlines():
+        name = line.partition("\t")[0]
+        if name.startswith(("resources/", "results/")):
+            (run / name).parent.mkdir(parents=True, exist_ok=True)
+            (run / name).touch()
+    answer = snakemake("--touch", "--forceall", "--cores", "1", "--quiet", "all", *words)
+    assert answer.code == 0, answer.text
+
+    def again(overlay: str = "", snakefile: Path = Path("Snakefile")) -> Counter[str]:
+        changed.write_text(overlay, "utf-8")
+        more = [changed] if overlay else []
+        answer = snakemake("-n", "--snakefile", snakefile, *words, *more)
+        assert answer.code == 0, answer.text
+        assert "missing provenance" not in answer.text
+        return answer.jobs
+
+    return again
+
+
+def test_nothing_is_left_of_a_finished_run(finished: Callable[..., Counter[str]]) -> None:
+    assert not finished()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_changed_key_reruns_what_it_touches(
+    finished: Callable[..., Counter[str]], overlay: str
+) -> None:
+    assert finished(overlay) == Counter(OVERLAYS[overlay])
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: f"{edit[0]}: {edit[2]}")
+def test_an_edit_reruns_nothing_but_a_raised_revision_does(
+    finished: Callable[..., Counter[str]],
+    copy_workflow: Callable[[Path], Path],
+    tmp_path: Path,
+    edit: tuple[str, str, str],
+) -> None:
+    name, before, after = edit
+    checkout = copy_workflow(tmp_path / "checkout")
+    edited = checkout / name
+    text = edited.read_text("utf-8")
+    assert before in text
+    edited.write_text(text.replace(before, after, 1), "utf-8")
+    assert finished(snakefile=checkout / "Snakefile") == Counter(EDITS[edit])
