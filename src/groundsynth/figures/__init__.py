@@ -1,0 +1,1 @@
+"""Tables, figures and the report page: what a run found, for people."""

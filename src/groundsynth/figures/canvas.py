@@ -1,0 +1,67 @@
+"""A drawing surface in whole pixels, so that patches are enlarged by whole factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from groundsynth.figures.style import DPI, INK, QUIET, bare
+
+HEAD = 104
+"""Pixels that the headings over columns of pictures take."""
+
+
+class Canvas:
+    """Pictures and text at pixel positions counted from the upper left corner."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+
+    def picture(self, image: np.ndarray, left: int, top: int, width: int, height: int) -> None:
+        """Draw uint8 [H, W, 3]; pixels enlarged by a whole factor stay sharp squares."""
+        bottom = self.height - top - height
+        box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        axes = self.figure.add_axes(box)
+        kind = "antialiased" if width % image.shape[1] else "nearest"
+        axes.imshow(image, interpolation=kind, aspect="auto")
+        bare(axes)
+
+    def bar(self, left: int, top: int, width: int, height: int, color: str) -> None:
+        """Draw a filled rectangle."""
+        corner = (left / self.width, 1 - (top + height) / self.height)
+        size = (width / self.width, height / self.height)
+        self.figure.add_artist(Rectangle(corner, *size, color=color, linewidth=0))
+
+    def heading(self, left: int, title: str, remark: str, color: str) -> None:
+        """Write the heading of a column, and a remark below it."""
+        self.text(left, 52, title, 10, weight="bold", color=color, va="baseline")
+        self.text(left, 86, remark, 8.5, color=QUIET, va="baseline")
+
+    def text(self, left: float, top: float, text: str, points: float = 9, **options: Any) -> None:
+        """Write text whose upper left corner (by default) is at the given place."""
+        options = {"ha": "left", "va": "top", "color": INK, "linespacing": 1.35, **options}
+        place = (left / self.width, 1 - top / self.height)
+        self.figure.text(*place, text, fontsize=points, **options)
+
+
+def cell_size(patch: int, wanted: int) -> int:
+    """Pixels of a drawn patch: the whole multiple of ``patch`` near ``wanted``, if there is one."""
+    for factor in (wanted // patch, wanted // patch + 1):
+        if 0.85 * wanted <= factor * patch <= 1.2 * wanted:
+            return factor * patch
+    return wanted
+
+
+def mosaic(images: np.ndarray, columns: int, gap: int) -> np.ndarray:
+    """uint8 [N, H, W, 3] patches side by side in rows of ``columns``, white gaps between them."""
+    count, height, width, _ = images.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for number, image in enumerate(images):
+        y, x = (number // columns) * (height + gap), (number % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet

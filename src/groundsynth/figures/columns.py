@@ -1,0 +1,79 @@
+"""Columns of the result tables with their headings, for tables and report alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CELL = {"mix": "Training mix", "architecture": "Architecture", "seed": "Seed"}
+TABLE1 = {
+    "subset": "Subset",
+    "images": "Images",
+    "captions": "Captions",
+    "redundancy_percent": "Redundancy (%)",
+    "clipscore": "CLIPScore",
+    "image_text_model": "Image-text model",
+}
+TABLE2 = {
+    "subset": "Subset",
+    "captioner": "Captioner",
+    "captions": "Captions",
+    "unique_captions": "Unique captions",
+    "redundancy_percent": "Redundancy (%)",
+    "clipscore": "CLIPScore",
+    "cut_percent": "Cut by the text encoder (%)",
+    "image_text_model": "Image-text model",
+}
+TABLE3 = {
+    **CELL,
+    "f1": "F1",
+    "iou": "IoU",
+    "precision": "Precision",
+    "recall": "Recall",
+    "accuracy": "Accuracy",
+    "classes_left_out": "Classes left out",
+    "test_patches": "Test patches",
+}
+COMPOSITION = {
+    "population": "Population",
+    "class": "Class",
+    "images": "Images",
+    "total_percent": "Of all pixels (%)",
+    "present_percent": "In so many images (%)",
+    "jensen_shannon_to_real": "Jensen-Shannon distance to real",
+}
+DISTANCES = {
+    "population": "Population",
+    "samples": "Samples",
+    "distance": "Fréchet distance",
+    "untrained_distance": "Untrained generator",
+    "percent_of_untrained": "Of the untrained (%)",
+    "real_test_distance": "Real test split",
+    "feature_model": "Feature model",
+}
+CLASS_PREFIX = "f1_"
+LABELS = {
+    *CELL,
+    *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
+    *("tile", "split"),
+}
+"""Columns that hold names, not figures."""
+
+DISTANCE_COLUMNS = {
+    *("distance", "untrained_distance", "real_test_distance", "jensen_shannon_to_real"),
+}
+"""Columns whose figures have no common size: they are rounded to three digits."""
+
+
+def table4(names: Sequence[str]) -> dict[str, str]:
+    """Columns of table 4: the cell, and the F1 of each class."""
+    return {**CELL, **{CLASS_PREFIX + name: name for name in names}}
+
+
+def heading(column: str) -> str:
+    """Heading of a column; one that is not listed is read from its name."""
+    for table in (TABLE3, TABLE2, TABLE1, DISTANCES, COMPOSITION):
+        if column in table:
+            return table[column]
+    if column.startswith(CLASS_PREFIX):
+        return column.removeprefix(CLASS_PREFIX)
+    return column.replace("_", " ").capitalize()

@@ -1,0 +1,103 @@
+"""The map of patch footprints, coloured by split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import shapely
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from groundsynth.figures.style import (
+    OTHER,
+    QUIET,
+    SPLIT_COLORS,
+    WIDTH,
+    new_figure,
+    nothing_to_draw,
+)
+from groundsynth.sources.grid import NAME, parse_tile
+from groundsynth.tables import read_table
+
+NAMED_TILES = 60
+"""Above so many tiles their names would cover the map."""
+TALLEST = 6.5
+EDGES = 1.3
+"""Inches that ticks, title and legend take."""
+
+
+def draw_footprints(patches: Path) -> Figure:
+    """Footprints of the patches (index with WKB geometry in EPSG:4326) over their tiles."""
+    table = read_table(patches, "real_index", ["tile", "split", "geometry"])
+    if not len(table):
+        return nothing_to_draw("No patch was kept, so there is no footprint to draw.")
+    polygons = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
+    tiles = np.asarray(table["tile"].to_pylist())
+    splits = np.asarray(table["split"].to_pylist())
+    boxes = {str(tile): tile_box(str(tile), polygons[tiles == tile]) for tile in np.unique(tiles)}
+    west, south = np.min([box[:2] for box in boxes.values()], axis=0)
+    east, north = np.max([box[2:] for box in boxes.values()], axis=0)
+    stretch = 1 / max(np.cos(np.radians((south + north) / 2)), 0.1)
+    figure, axes = _map_axes((east - west), (north - south) * stretch)
+    handles = _draw_splits(axes, polygons, splits)
+    _draw_tiles(axes, boxes)
+    border = 0.02 * max(east - west, north - south)
+    axes.set_xlim(west - border, east + border)
+    axes.set_ylim(south - border, north + border)
+    axes.set_aspect(stretch)
+    axes.set_title(f"Footprints of {len(splits):,} patches on {len(boxes):,} tiles")
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def tile_box(tile: str, polygons: Sequence[shapely.Geometry]) -> np.ndarray:
+    """West, south, east, north of a tile in degrees.
+
+    A tile named by its corner is 1 x 1 degree; of any other the bounds of its patches are taken.
+    """
+    if NAME.fullmatch(tile):
+        south, west = parse_tile(tile)
+        return np.array([west, south, west + 1, south + 1], np.float64)
+    return shapely.total_bounds(polygons)
+
+
+def _map_axes(across: float, up: float) -> tuple[Figure, Axes]:
+    """A figure that fits a map of the given proportions, within width and height."""
+    height = (WIDTH - EDGES) * up / across
+    width = WIDTH
+    if height > TALLEST:
+        height, width = TALLEST, max(TALLEST * across / up + EDGES, WIDTH / 2)
+    figure = new_figure(height=height + EDGES, width=width)
+    axes = figure.add_subplot()
+    axes.set_xlabel("longitude (°)")
+    axes.set_ylabel("latitude (°)")
+    return figure, axes
+
+
+def _draw_splits(axes: Axes, polygons: np.ndarray, splits: np.ndarray) -> list[Patch]:
+    handles = []
+    known = [name for name in SPLIT_COLORS if (splits == name).any()]
+    for name in [*known, *sorted(set(splits) - set(known))]:
+        here = polygons[splits == name]
+        color = SPLIT_COLORS.get(str(name), OTHER)
+        corners = [shapely.get_coordinates(polygon) for polygon in here]
+        axes.add_collection(PolyCollection(corners, facecolors=color, antialiaseds=False))
+        share = 100 * len(here) / len(splits)
+        handles.append(Patch(color=color, label=f"{name}: {len(here):,} ({share:.1f}%)"))
+    return handles
+
+
+def _draw_tiles(axes: Axes, boxes: dict[str, np.ndarray]) -> None:
+    for name, (west, south, east, north) in boxes.items():
+        frame = Rectangle(
+            (west, south), east - west, north - south, fill=False, edgecolor=QUIET, linewidth=0.6
+        )
+        axes.add_patch(frame)
+        if len(boxes) <= NAMED_TILES:
+            axes.annotate(
+                name, (west, north), (3, -3), textcoords="offset points", va="top", fontsize=7
+            )

@@ -1,0 +1,42 @@
+"""What is seen in each picture of a run: (text for those who cannot see it, caption)."""
+
+PICTURES = {
+    "overview": (
+        "Rows of satellite patches, their land-cover masks, samples of the generative models, "
+        "predicted masks and captions.",
+        "Each row begins with a real training patch, its land cover and a conditional sample "
+        "drawn from that very land cover; beside them stand an unconditional sample with its "
+        "predicted land cover, and the captions of both. Rows are chosen by the variety of "
+        "their masks, never by the look of a sample.",
+    ),
+    "footprints": (
+        "Map of the patch footprints, coloured by split, over the tiles of the imagery.",
+        "Footprints of all kept patches in longitude and latitude, coloured by split. White "
+        "places inside a tile were discarded: no data, or too much water.",
+    ),
+    "samples": (
+        "Contact sheets of real patches, unconditional samples and conditional samples.",
+        "Patches of the train split beside samples of each generative model, all drawn by "
+        "chance. Look for repeated or broken samples as much as for good ones.",
+    ),
+    "composition": (
+        "Bars of the share of each land-cover class in each population.",
+        "Share of each class in all labelled pixels of a population: plain bars are real, "
+        "hatched ones synthetic. Classes below 5% are drawn once more on their own scale.",
+    ),
+    "histories": (
+        "Training curves, one small panel a training.",
+        "Validation scores of the segmentation models, losses of the others, against the number "
+        "of images seen in training.",
+    ),
+    "confusion": (
+        "Confusion matrices of the segmentation models on the real test split.",
+        "Rows are true classes, columns predictions; each row shows in percent where the pixels "
+        "of a class go. The diagonal is the recall of the class.",
+    ),
+    "projections": (
+        "Points of all populations in the plane of a projection of their features.",
+        "Each point is an image, placed by its features. Where the colours mix, the populations "
+        "look alike to the model that gave the features; a silhouette score near 0 says the same.",
+    ),
+}

@@ -1,0 +1,77 @@
+"""The verb ``draw-figures``: seven pictures of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from groundsynth.figures.composition_bars import draw_composition
+from groundsynth.figures.confusion_matrices import draw_confusion
+from groundsynth.figures.contact_sheet import draw_samples
+from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditions
+from groundsynth.figures.feature_maps import draw_projections
+from groundsynth.figures.footprints import draw_footprints
+from groundsynth.figures.overview import draw_overview
+from groundsynth.figures.style import save_figure, styled
+from groundsynth.figures.training_curves import draw_histories
+from groundsynth.landcover import Legend
+from groundsynth.progress import Progress
+from groundsynth.segmentation.populations import open_population
+
+
+def draw_figures(
+    *,
+    real_images: list[Path],
+    real_masks: list[Path],
+    real_indices: list[Path],
+    unconditional_images: list[Path],
+    unconditional_masks: list[Path],
+    unconditional_indices: list[Path],
+    conditional_images: list[Path],
+    conditional_masks: list[Path],
+    conditional_indices: list[Path],
+    captions: list[Path],
+    compositions: list[Path],
+    confusions: list[Path],
+    histories: list[Path],
+    coordinates: list[Path],
+    patches: Path,
+    legend: dict[str, Any],
+    rows: int,
+    seed: int,
+    folder: Path,
+) -> None:
+    """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
+
+    overview, footprints, samples, composition, histories, confusion, projections. Reads shards of
+    images uint8 (N, H, W, 3) and masks uint8 (N, H, W) by memory map, only what is drawn; every
+    list but those of the real patches may be empty, and a picture without content says so.
+    ``patches`` is the index of all real patches, ``rows`` the number of rows of the overview.
+    """
+    classes = Legend.from_json(legend)
+    populations = DrawnPopulations(
+        real=open_population(real_images, real_masks, real_indices, real=True),
+        unconditional=open_population(
+            unconditional_images, unconditional_masks, unconditional_indices, real=False
+        ),
+        conditional=open_population(
+            conditional_images, conditional_masks, conditional_indices, real=False
+        ),
+        conditions=read_conditions(conditional_indices),
+    )
+    figures: dict[str, Callable[[], Figure]] = {
+        "overview": lambda: draw_overview(populations, captions, classes, rows, seed),
+        "footprints": lambda: draw_footprints(patches),
+        "samples": lambda: draw_samples(populations, seed),
+        "composition": lambda: draw_composition(compositions, classes),
+        "histories": lambda: draw_histories(histories),
+        "confusion": lambda: draw_confusion(confusions, classes),
+        "projections": lambda: draw_projections(coordinates, seed),
+    }
+    with styled(), Progress("figures", len(figures), "figure") as progress:
+        for name, draw in figures.items():
+            save_figure(draw(), folder / f"{name}.png")
+            progress.advance()

@@ -1,0 +1,84 @@
+"""Training histories: one small panel a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from groundsynth.figures.style import SERIES_COLORS, nothing_to_draw, panels
+from groundsynth.tables import read_table
+
+SCORES = ("f1", "iou")
+MOST_SERIES = 4
+Curve = tuple[np.ndarray, np.ndarray]
+
+
+def draw_histories(histories: Sequence[Path]) -> Figure:
+    """The main figures of each training against the images it has seen.
+
+    Where a training measures validation scores they are shown, otherwise its losses.
+    """
+    if not histories:
+        return nothing_to_draw("Nothing was trained, so there is no history to show.")
+    columns = 3 if len(histories) <= 6 else 4 if len(histories) <= 12 else 6
+    figure, places = panels(len(histories), columns, panel_height=2.6 if columns < 6 else 1.9)
+    for axes, path in zip(places, histories, strict=True):
+        curves = main_curves(read_curves(path))
+        small = columns == 6
+        _draw_curves(axes, curves, points=6 if small else 7)
+        axes.set_title(title_of(path), fontsize=6.5 if small else 9)
+    return figure
+
+
+def read_curves(path: Path) -> dict[str, Curve]:
+    """Figure -> (images seen, values), in the order in which the figures first occur."""
+    table = read_table(path, "history", ["images", "name", "value"])
+    names = np.asarray(table["name"].to_pylist())
+    images, values = table["images"].to_numpy(), table["value"].to_numpy()
+    return {name: (images[names == name], values[names == name]) for name in dict.fromkeys(names)}
+
+
+def main_curves(curves: dict[str, Curve]) -> dict[str, Curve]:
+    """The scores among the figures, else the losses, else the first ones; at most four."""
+    chosen = [name for name in SCORES if name in curves]
+    chosen = chosen or [name for name in curves if "loss" in name] or list(curves)
+    return {name: curves[name] for name in chosen[:MOST_SERIES]}
+
+
+def title_of(path: Path) -> str:
+    """Name of a training: its folders below ``results``, without the kind of model."""
+    folders = path.parent.parts
+    if "results" in folders:
+        folders = folders[folders.index("results") + 1 :]
+    if folders[:1] == ("segmentation",) and len(folders) > 2:
+        mix, *rest = folders[1:-1]
+        return mix + "\n" + " · ".join([*rest, f"seed {folders[-1]}"])
+    if folders[:1] == ("gan",):
+        return " · ".join([*folders[1:], "generator"])
+    return "image-text model" if folders == ("clip",) else " · ".join(folders)
+
+
+def _draw_curves(axes: Axes, curves: dict[str, Curve], points: float) -> None:
+    if not curves:
+        axes.text(0.5, 0.5, "no figures", ha="center", transform=axes.transAxes)
+    for (name, (images, values)), color in zip(curves.items(), SERIES_COLORS, strict=False):
+        marker = "o" if len(values) <= 30 else ""
+        axes.plot(
+            images / 1000,
+            values,
+            color=color,
+            label=name.replace("_", " "),
+            linewidth=1.3,
+            marker=marker,
+            markersize=2.5,
+        )
+    axes.tick_params(labelsize=points)
+    axes.margins(y=0.15)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel("thousand images", fontsize=points)
+    axes.legend(fontsize=points, loc="best", frameon=True, edgecolor="none", framealpha=0.7)

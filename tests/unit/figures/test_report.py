@@ -1,0 +1,262 @@
+"""The report page: whole, offline, escaped; and the headline."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundsynth.errors import InputError
+from groundsynth.figures.report import (
+    funnel_steps,
+    gain_of_synthesis,
+    read_picture,
+    read_result_table,
+    write_report,
+)
+from groundsynth.figures.style import nothing_to_draw, save_figure, styled
+from groundsynth.figures.tables import make_tables
+from groundsynth.files import read_json, write_json
+
+CONFIGURATION = {
+    "run": {"name": "demo", "seed": 1},
+    "note": "<script>alert('configured')</script>",
+    "segmentation": {
+        "mix_definitions": {
+            "real": {"real": True, "unconditional": 0, "conditional": 0},
+            "real+synthetic": {"real": True, "unconditional": 8, "conditional": 0},
+        }
+    },
+}
+FUNNEL = (
+    "tile,candidates,kept,dropped_labels_missing,dropped_water\n"
+    "<i>N36E030</i>,20,12,5,3\n"
+    "total,20,12,5,3\n"
+)
+SPLITS = "split,patches,percent\ntrain,6,50.000\nvalidation,3,25.000\ntest,3,25.000\n"
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Tags, references and text of a page; raises when tags are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.anchors: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.references += [values[k] or "" for k in ("src", "href") if k in values]
+        self.anchors += [values["id"] or ""] if "id" in values else []
+        if tag == "img":
+            self.images.append(values)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) -> tuple[Path, Any]:
+    """The report of a run: (page, headline)."""
+    folder = run.folder / "results"
+    make_tables(
+        **run.table_inputs(),
+        legend=legend,
+        clip_name="tiny <em>model</em>",
+        folder=folder / "tables",
+    )
+    (folder / "patches/funnel.csv").write_text(FUNNEL)
+    (folder / "patches/splits.csv").write_text(SPLITS)
+    with styled():
+        save_figure(nothing_to_draw("Nothing."), folder / "figures/overview.png")
+        save_figure(nothing_to_draw("Nothing."), folder / "figures/confusion.png")
+    inputs: dict[str, Any] = {
+        "tables": sorted((folder / "tables").iterdir()),
+        "figures": sorted((folder / "figures").iterdir()),
+        "funnel": folder / "patches/funnel.csv",
+        "splits": folder / "patches/splits.csv",
+        "frechets": run.frechets,
+        "configuration": CONFIGURATION,
+        "logs": run.folder / "logs",
+        "page": folder / "report/index.html",
+        "headline": folder / "report/headline.json",
+    }
+    inputs.update(changes)
+    write_report(name=name, **inputs)
+    return inputs["page"], read_json(inputs["headline"])
+
+
+def add_frechet(run: Any, population: str, ratio: float) -> None:
+    """A Fréchet distance of a population."""
+    path = run.folder / f"results/frechet/{population}.json"
+    record = {
+        "population": population,
+        "distance": 100 * ratio,
+        "untrained_distance": 100.0,
+        "ratio": ratio,
+        "floor": 1.5,
+        "counts": {"synthetic": 8},
+        "feature_model": "unet",
+    }
+    write_json(path, record)
+    run.frechets.append(path)
+
+
+@pytest.fixture
+def reported(full_run: Any, legend: dict[str, Any]) -> tuple[Page, Any, str]:
+    """The page, parsed; the headline; the page as text."""
+    add_frechet(full_run, "unconditional", 0.25)
+    add_frechet(full_run, "conditional", 0.125)
+    timing = {"import_seconds": 2.0, "work_seconds": 6.0, "peak_mb": 400}
+    full_run.add_log("cut_patches/a.log", verb="cut-patches", **timing)
+    page, headline = write(full_run, legend, name="demo <b>1</b>")
+    text = page.read_text("utf-8")
+    return Page(text), headline, text
+
+
+def test_the_page_needs_nothing_from_outside(reported: tuple[Page, Any, str]) -> None:
+    page, _, text = reported
+    for reference in page.references:
+        assert reference.startswith(("data:", "#")), reference
+    assert not re.search(r"url\(|@import|<script|\bhttps?://", text.split("<body>")[0])
+    assert "script" not in page.tags
+    assert "default-src 'none'" in text
+
+
+def test_every_entry_of_the_contents_leads_to_a_section(reported: tuple[Page, Any, str]) -> None:
+    page, _, _ = reported
+    targets = [r[1:] for r in page.references if r.startswith("#")]
+    assert len(targets) >= 8
+    assert set(targets) <= set(page.anchors)
+
+
+def test_pictures_are_embedded_with_alternative_texts_and_sizes(
+    reported: tuple[Page, Any, str],
+) -> None:
+    page, _, _ = reported
+    assert len(page.images) == 2
+    for image in page.images:
+        assert (image["src"] or "").startswith("data:image/png;base64,iVBOR")
+        assert len(image["alt"] or "") > 30
+        assert (image["width"], image["height"]) == ("1200", "160")
+
+
+def test_markup_in_names_is_text(reported: tuple[Page, Any, str]) -> None:
+    page, _, text = reported
+    for raw in ("<b>field</b>", "<em>model</em>", "<i>N36E030</i>", "<b>1</b>", "<script>"):
+        assert raw not in text
+        assert raw in page.text
+    assert "alert('configured')" in page.text
+
+
+def test_the_page_says_what_was_measured(reported: tuple[Page, Any, str]) -> None:
+    page, _, text = reported
+    words = " ".join(page.text.split())
+    assert "Dropped labels missing" in words
+    assert "5 (25.0%)" in words
+    assert "Image-text model of all CLIPScores on this page: tiny <em>model</em>" in words
+    assert "1 finished jobs took 8.0 s" in words
+    assert "2.0 s (25%) went into importing" in words
+    assert "mix_definitions:" in words
+    assert "not the Inception-based FID" in words
+    assert text.count("<strong>") >= 4 + 5  # headline, and the best of five scores
+
+
+def test_the_headline_has_the_four_telling_figures(reported: tuple[Page, Any, str]) -> None:
+    _, headline, _ = reported
+    assert headline["report"].endswith("results/report/index.html")
+    values = [figure["value"] for figure in headline["figures"]]
+    assert len(values) == 4
+    assert values[1:] == [25, 12.5, pytest.approx(5)]
+    assert "real patches only" in headline["figures"][0]["name"]
+    assert 0 < values[0] < 100
+    assert all(set(figure) == {"name", "value", "unit"} for figure in headline["figures"])
+
+
+def test_the_best_real_cell_leaves_mixes_with_samples_out(
+    bare_run: Any, legend: dict[str, Any]
+) -> None:
+    import numpy as np
+
+    bare_run.add_cell("real", "fpn", 1, np.full((1, 3, 3), 5))
+    bare_run.add_cell("real", "unet", 1, 9 * np.eye(3, dtype=int)[None] + 1)
+    bare_run.add_cell("real+synthetic", "fpn", 1, np.eye(3, dtype=int)[None])
+    page, headline = write(bare_run, legend)
+    best = headline["figures"][0]
+    assert best["value"] == pytest.approx(100 * 10 / 12)
+    assert "unet" in best["name"]
+    assert "a difference of +16.67 points" in page.read_text("utf-8").replace("&#43;", "+")
+
+
+def test_a_run_without_anything_still_has_a_page(bare_run: Any, legend: dict[str, Any]) -> None:
+    page, headline = write(bare_run, legend, figures=[])
+    parsed = Page(page.read_text("utf-8"))
+    assert parsed.images == []
+    assert "No image-text model scored" in parsed.text
+    assert "No log with a timing line" in parsed.text
+    assert headline["figures"] == [{"name": "Real patches", "value": 12, "unit": "patches"}]
+
+
+def test_no_sentence_about_synthesis_without_both_sides() -> None:
+    assert gain_of_synthesis([], CONFIGURATION) == ""
+    assert gain_of_synthesis([{"mix": "real", "f1": "50"}], CONFIGURATION) == ""
+
+
+def test_the_funnel_needs_its_total() -> None:
+    assert funnel_steps([{"tile": "N36E030", "candidates": "4"}]) == []
+    rows = [{"tile": "total", "candidates": "4", "kept": "1", "dropped_water": "3"}]
+    assert funnel_steps(rows) == [
+        ("Candidates", 4, 100),
+        ("Kept", 1, 25),
+        ("Dropped water", 3, 75),
+    ]
+
+
+def test_a_table_is_rounded_on_the_page_and_whole_in_its_download(tmp_path: Path) -> None:
+    path = tmp_path / "table3.csv"
+    path.write_text("mix,seed,f1,classes_left_out\nreal,2021,61.2345678,0\nother,7,,1200\n")
+    table = read_result_table(path)
+    assert [entry.text for entry in table.headings] == [
+        "Training mix",
+        "Seed",
+        "F1",
+        "Classes left out",
+    ]
+    assert [entry.text for entry in table.rows[0]] == ["real", "2021", "61.23", "0"]
+    assert [entry.text for entry in table.rows[1]] == ["other", "7", "—", "1,200"]
+    assert [entry.best for entry in table.rows[0]] == [False, False, True, False]
+    assert [entry.numeric for entry in table.rows[1]] == [False, False, True, True]
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "overview.png"
+    with pytest.raises(InputError, match=r"overview\.png is missing"):
+        read_picture(path)
+    path.write_text("no")
+    with pytest.raises(InputError, match=r"overview\.png is no PNG"):
+        read_picture(path)
+
+
+def test_a_broken_run_leaves_the_old_page(full_run: Any, legend: dict[str, Any]) -> None:
+    page, _ = write(full_run, legend)
+    before = page.read_bytes()
+    with pytest.raises(InputError, match=r"none\.csv is missing"):
+        write(full_run, legend, funnel=full_run.folder / "none.csv")
+    assert page.read_bytes() == before
+    assert json.loads((page.parent / "headline.json").read_text())["figures"]
