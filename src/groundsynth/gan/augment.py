@@ -1,5 +1,7 @@
-"""Adaptive discriminator augmentation, ADA (Karras et al. 2020, Training Generative Adversarial
-Networks with Limited Data): a differentiable pipe of random transforms and its strength control.
+"""Differentiable pipe of random image transforms for adaptive discriminator augmentation (ADA).
+
+Source: Karras et al. 2020 (Training Generative Adversarial Networks with Limited Data,
+appendix B). ``augment_adaptive`` controls its strength.
 """
 
 from __future__ import annotations
@@ -225,36 +227,3 @@ class AugmentPipe(nn.Module):
             size = torch.where(chosen, self.cutout_size, 0.0).expand(n, 2)
             images = filters.cut_out(images, draws.uniform(n, 2), size)
         return images
-
-
-class AdaptiveStrength(nn.Module):
-    """Raises or lowers p so that the discriminator's overfitting stays at ``target``.
-
-    Overfitting is the mean sign of its logits on real images; p moves at the speed that takes it
-    from 0 to 1 in ``ramp_images``. ``signs`` holds (sum, count) since the last adjustment: sum it
-    over processes before adjusting.
-    """
-
-    signs: Tensor
-
-    def __init__(self, target: float = 0.6, ramp_images: float = 500_000) -> None:
-        super().__init__()
-        self.target, self.ramp_images = target, ramp_images
-        self.register_buffer("signs", torch.zeros(2))
-
-    @torch.no_grad()
-    def observe(self, real_logits: Tensor) -> None:
-        """Count the signs of the logits of real images."""
-        self.signs[0] += real_logits.sign().sum()
-        self.signs[1] += real_logits.numel()
-
-    @torch.no_grad()
-    def adjust(self, p: Tensor, images: int) -> None:
-        """Move the buffer ``p`` after ``images`` images, not below 0, and start to count anew.
-
-        Without observations p stays.
-        """
-        mean = self.signs[0] / self.signs[1].clamp(min=1)
-        step = (mean - self.target).sign() * (images / self.ramp_images) * self.signs[1].sign()
-        p.copy_((p + step).clamp(min=0))
-        self.signs.zero_()

@@ -125,9 +125,9 @@ def warp(images: Tensor, inverse: Tensor, wavelet: Tensor) -> Tensor:
 def _margins(inverse: Tensor, width: int, height: int, border: int) -> list[int]:
     """Pixels (left, top, right, bottom) that the transformed corners reach beyond the image."""
     x, y = (width - 1) / 2, (height - 1) / 2
-    corners = torch.tensor([[-x, x, x, -x], [-y, -y, y, y], [1, 1, 1, 1]], device=inverse.device)
+    corners = torch.tensor([[-x, x, x, -x], [-y, -y, y, y], [1, 1, 1, 1]]).to(inverse)
     reached = (inverse @ corners)[:, :2].transpose(0, 1).flatten(1)
-    centre = torch.tensor([x, y, x, y], device=inverse.device)
+    centre = torch.tensor([x, y, x, y]).to(inverse)
     margins = torch.cat([-reached, reached]).amax(dim=1) + 2 * border - centre
     margins = margins.clamp(min=0).minimum(2 * centre)
     return [math.ceil(margin) for margin in margins.tolist()]
