@@ -5,6 +5,9 @@ Source: Karras et al. 2020 (Training Generative Adversarial Networks with Limite
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +16,7 @@ from groundsynth.gan.augment import AugmentPipe
 BLIT = ("xflip", "rotate90", "xint")
 GEOMETRY = ("scale", "rotate", "aniso", "xfrac")
 COLOR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
-BGC = dict.fromkeys((*BLIT, *GEOMETRY, *COLOR), 1.0)
+BGC: dict[str, Any] = dict.fromkeys((*BLIT, *GEOMETRY, *COLOR), 1.0)
 """The paper's default operations, each at strength 1."""
 
 
@@ -33,7 +36,7 @@ class AdaptiveAugment(nn.Module):
         target: float = 0.6,
         interval: int = 4,
         ramp_images: float = 500_000,
-        operations: dict[str, float] | None = None,
+        operations: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.target, self.interval = target, interval

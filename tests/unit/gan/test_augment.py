@@ -1,6 +1,7 @@
 """Augmentation pipe: exact transforms, probabilities, derivatives, wavelets."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,8 @@ def test_probability_zero_keeps_images(images: Tensor) -> None:
 def test_exact_operations(
     images: Tensor, name: str, percentile: float, expected: Transform
 ) -> None:
-    actual = AugmentPipe(**{name: 1.0})(images, debug_percentile=percentile)
+    operation: dict[str, Any] = {name: 1.0}
+    actual = AugmentPipe(**operation)(images, debug_percentile=percentile)
     torch.testing.assert_close(actual, expected(images), rtol=0, atol=0.06)
 
 

@@ -9,7 +9,7 @@ from groundsynth.errors import ConfigurationError
 from groundsynth.gan.stylegan3 import Generator, plan_signals
 from groundsynth.gan.stylegan3_layers import Signal, SynthesisInput, lowpass_filter
 
-PLAN = {
+PLAN: dict[str, Any] = {
     "channel_base": 1024,
     "channel_max": 64,
     "num_layers": 14,
@@ -49,7 +49,8 @@ def test_names_and_padding_of_configuration_t() -> None:
     assert names[1:5] == ["L0_36_64", "L1_36_64", "L2_36_64", "L3_36_64"]
     assert names[8:10] == ["L7_52_51", "L8_84_40"]
     assert names[-2:] == ["L13_64_16", "L14_64_3"]
-    paddings = {n: m.padding[:2] for n, m in generator.synthesis.named_children() if n != "input"}
+    layers: dict[str, Any] = dict(generator.synthesis.named_children())
+    paddings = {name: layers[name].padding[:2] for name in names[1:]}
     assert paddings["L0_36_64"] == [9, 8]
     assert paddings["L4_52_64"] == paddings["L8_84_40"] == [-6, -9]
     assert paddings["L13_64_16"] == [-11, -12]
@@ -67,9 +68,10 @@ def test_configuration_r() -> None:
         conv_kernel=1,
         use_radial_filters=True,
     )
-    layers = list(generator.synthesis.named_children())[1:]
-    assert all(layer.get_parameter("weight").shape[2:] == (1, 1) for _, layer in layers)
-    shapes = [None if m.down_filter is None else tuple(m.down_filter.shape) for _, m in layers]
+    layers: list[Any] = list(generator.synthesis.children())[1:]
+    assert all(layer.weight.shape[2:] == (1, 1) for layer in layers)
+    filters = [layer.down_filter for layer in layers]
+    shapes = [None if f is None else tuple(f.shape) for f in filters]
     assert shapes == [(12, 12)] * 12 + [(12,)] * 2 + [None]
     assert generator(torch.randn(1, 4)).shape == (1, 3, 64, 64)
 
