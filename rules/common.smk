@@ -74,11 +74,20 @@ wildcard_constraints:
     model="[A-Za-z0-9][A-Za-z0-9._+-]*",
 
 
-def json_of(path):
-    """A section of the configuration as JSON text, for verbs that take structured values."""
-    return json.dumps(
-        lookup(dpath=path, within=config), ensure_ascii=False, sort_keys=True
-    )
+def text_of(path):
+    """Params function: a configured text as it is.
+
+    In a text that is no function's result, Snakemake takes {name} for a wildcard.
+    """
+    text = lookup(dpath=path, within=config)
+    return lambda wildcards: text
+
+
+def json_of(path=None):
+    """Params function: a section (or all) of the configuration as JSON text, in a fixed order."""
+    section = lookup(dpath=path, within=config) if path else config
+    text = json.dumps(section, ensure_ascii=False, sort_keys=True)
+    return lambda wildcards: text
 
 
 def options_of(path, leave=()):

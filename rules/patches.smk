@@ -34,7 +34,7 @@ rule cut_patches:
         stride=lookup(within=config, dpath="patches/stride"),
         scaling=lookup(within=config, dpath="patches/scaling"),
         reflectance_range=lookup(within=config, dpath="patches/reflectance_range"),
-        water_class=lookup(within=config, dpath="patches/water_class"),
+        water_class=text_of("patches/water_class"),
         max_water_percent=lookup(within=config, dpath="patches/max_water_percent"),
         split_method=lookup(within=config, dpath="splits/method"),
         split_fractions=json_of("splits/fractions"),

@@ -122,8 +122,8 @@ rule draw_figures:
         "--conditional-indices {input.conditional_indices:q} --captions {input.captions:q} "
         "--compositions {input.compositions:q} --confusions {input.confusions:q} "
         "--histories {input.histories:q} --coordinates {input.coordinates:q} "
-        "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows} "
-        "--seed {params.seed} --folder {params.folder:q} > {log:q} 2>&1"
+        "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
+        "--seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_report:
@@ -149,7 +149,7 @@ rule write_report:
     params:
         revision=1,
         name=lookup(within=config, dpath="run/name"),
-        configuration=json.dumps(config, ensure_ascii=False),
+        configuration=json_of(),
     message:
         "Writing the report"
     shell:

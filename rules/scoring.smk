@@ -117,7 +117,7 @@ rule score_captions:
         model=lookup(within=config, dpath="clip/model"),
         weights=clip_weights,
         description=clip_description,
-        prefix=lookup(within=config, dpath="clip/prefix"),
+        prefix=text_of("clip/prefix"),
         batch=lookup(within=config, dpath="clip/batch"),
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),

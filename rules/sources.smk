@@ -22,7 +22,7 @@ rule fetch_imagery:
         runtime=240,
     params:
         revision=1,
-        url=lookup(within=config, dpath="source/worldcover/imagery_url"),
+        url=text_of("source/worldcover/imagery_url"),
         year=lookup(within=config, dpath="source/year"),
     message:
         "Downloading the imagery tile {wildcards.tile}"
@@ -48,7 +48,7 @@ rule fetch_labels:
         runtime=240,
     params:
         revision=1,
-        url=lookup(within=config, dpath="source/worldcover/labels_url"),
+        url=text_of("source/worldcover/labels_url"),
         year=lookup(within=config, dpath="source/year"),
     message:
         "Downloading the label tile {wildcards.tile}"
