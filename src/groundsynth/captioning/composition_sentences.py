@@ -92,7 +92,7 @@ MARGINAL = (
     ", plus {quoted}",
     ", with {minor} {each}below 5%",
     "; {minor} {minor:is|are} marginal",
-    ", while {minor} {minor:plays|play} a minor part",
+    "; {minor} {minor:plays|play} a minor part",
     "\n{minor} {minor:covers|cover} little of the scene",
     "; {minor} {each}{minor:stays|stay} below 5%",
     "\nonly a small part is covered by {minor}",

@@ -27,7 +27,7 @@ class Prompt:
 
 
 PROMPTS: dict[str, dict[Method, Prompt]] = {
-    "1": {
+    "v1": {
         "text": Prompt(
             "You caption satellite scenes of which only the land-cover statistics are known. "
             "Each line of statistics gives the classes of one scene and the percentage of its "

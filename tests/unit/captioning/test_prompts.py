@@ -20,7 +20,7 @@ def test_composition_lists_what_is_there() -> None:
 
 
 def test_text_prompt_is_one_plain_text() -> None:
-    prompt = select_prompt("1", "text")
+    prompt = select_prompt("v1", "text")
     ((turn,), (other,)) = (conversation(prompt, None, f) for f in ("tree 60%", "water 90%"))
     assert turn["role"] == "user"
     assert turn["content"].startswith(prompt.instruction)
@@ -31,7 +31,7 @@ def test_text_prompt_is_one_plain_text() -> None:
 
 def test_hybrid_prompt_has_instruction_image_and_figures_in_this_order() -> None:
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    (turn,) = conversation(select_prompt("1", "hybrid"), image, "tree 60%")
+    (turn,) = conversation(select_prompt("v1", "hybrid"), image, "tree 60%")
     kinds = [part["type"] for part in turn["content"]]
     assert kinds == ["text", "image_pil", "text"]
     assert np.array_equal(np.asarray(turn["content"][1]["image_pil"]), image)
@@ -40,7 +40,7 @@ def test_hybrid_prompt_has_instruction_image_and_figures_in_this_order() -> None
 
 def test_vision_prompt_tells_no_figures() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
-    (turn,) = conversation(select_prompt("1", "vision"), image, "tree 60%")
+    (turn,) = conversation(select_prompt("v1", "vision"), image, "tree 60%")
     assert [part["type"] for part in turn["content"]] == ["text", "image_pil"]
     assert "60" not in str(turn["content"][0])
 

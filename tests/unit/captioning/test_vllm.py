@@ -156,7 +156,7 @@ def test_the_verb_writes_the_table(
         model=model_folder(tmp_path / "model", vision_config={}),
         repository="someone/model",
         revision="abc",
-        prompt_version="1",
+        prompt_version="v1",
         percent_decimals=0,
         temperature=0.7,
         top_p=0.8,
