@@ -176,18 +176,25 @@ def mix_part(kind, population):
     return files
 
 
-def first_sample(population):
-    """Params function: number of the first sample of the wildcards' shard, from 0."""
-    size = config["synthesis"][population]["shard_size"]
-    return lambda wildcards: int(wildcards.shard) * size
+def first_sample(wildcards):
+    """Params function: number of the first sample of the wildcards' conditional shard, from 0."""
+    size = config["synthesis"]["conditional"]["shard_size"]
+    return with_keys(int(wildcards.shard) * size, "first")
+
+
+def first_seed(wildcards):
+    """Params function: seed of the first sample of the wildcards' unconditional shard."""
+    section = config["synthesis"]["unconditional"]
+    first = section["first_seed"] + int(wildcards.shard) * section["shard_size"]
+    return with_keys(first, "first_seed")
 
 
 def sample_count(population):
     """Params function: number of samples in the wildcards' shard."""
     section = config["synthesis"][population]
-    return lambda wildcards: min(
-        section["shard_size"],
-        section["samples"] - int(wildcards.shard) * section["shard_size"],
+    size = section["shard_size"]
+    return lambda wildcards: with_keys(
+        min(size, section["samples"] - int(wildcards.shard) * size), "count"
     )
 
 

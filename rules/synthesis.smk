@@ -21,8 +21,7 @@ rule sample_unconditional:
         gpu=1,
     params:
         revision=1,
-        first=first_sample("unconditional"),
-        first_seed=lookup(within=config, dpath="synthesis/unconditional/first_seed"),
+        first_seed=first_seed,
         samples=sample_count("unconditional"),
         truncation=lookup(within=config, dpath="synthesis/unconditional/truncation"),
         batch=lookup(within=config, dpath="synthesis/unconditional/batch"),
@@ -31,8 +30,8 @@ rule sample_unconditional:
     message:
         "Sampling the unconditional shard {wildcards.shard}"
     shell:
-        "python -m groundsynth sample-unconditional --model {input.model:q} --first "
-        "{params.first:q} --first-seed {params.first_seed:q} --count {params.samples:q} "
+        "python -m groundsynth sample-unconditional --model {input.model:q} "
+        "--first-seed {params.first_seed:q} --count {params.samples:q} "
         "--truncation {params.truncation:q} --batch {params.batch:q} --device "
         "{params.device:q} --precision {params.precision:q} --images {output.images:q} "
         "--index {output.index:q} > {log:q} 2>&1"
@@ -62,7 +61,7 @@ rule sample_conditional:
         gpu=1,
     params:
         revision=1,
-        first=first_sample("conditional"),
+        first=first_sample,
         samples=sample_count("conditional"),
         seed=lookup(within=config, dpath="synthesis/conditional/seed"),
         batch=lookup(within=config, dpath="synthesis/conditional/batch"),
