@@ -27,12 +27,15 @@ def test_jobs_of_a_rule_add_up_and_rules_stand_in_the_order_of_the_flow(bare_run
     assert [cost.jobs for cost in stage_totals(costs)] == [2, 1, 1]
 
 
-def test_only_the_last_timing_at_the_end_of_a_long_log_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [9, 9000])
+def test_only_the_last_timing_of_a_log_counts(tmp_path: Path, length: int) -> None:
     log = tmp_path / "logs" / "caption_vllm" / "x" / "real" / "a.log"
     log.parent.mkdir(parents=True)
     old = 'timing: {"verb": "caption-vllm", "import_seconds": 9, "work_seconds": 9, "peak_mb": 9}'
     new = 'timing: {"verb": "caption-vllm", "import_seconds": 1, "work_seconds": 2, "peak_mb": 3}'
-    log.write_bytes(b"\xff\xfe noise\n" + old.encode() + b"\n" + b"." * 9000 + b"\n" + new.encode())
+    log.write_bytes(
+        b"\xff\xfe noise\n" + old.encode() + b"\n" + b"." * length + b"\n" + new.encode()
+    )
     (cost,) = read_ledger(tmp_path / "logs")
     assert (cost.rule, cost.jobs, cost.seconds, cost.peak_mb) == ("caption_vllm", 1, 3, 3)
 

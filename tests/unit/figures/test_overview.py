@@ -31,9 +31,10 @@ def test_masks_without_any_label_can_be_chosen() -> None:
     assert sorted(vary(np.full((2, 4, 4), 255, np.uint8), classes=3, count=2)) == [0, 1]
 
 
-def test_patches_are_train_patches_with_their_own_sample(full_run: Any) -> None:
-    populations = full_run.opened()
-    rows, samples = choose_patches(populations, 3, 4, np.random.default_rng(1))
+def test_patches_are_train_patches_with_their_own_sample(bare_run: Any) -> None:
+    bare_run.add_samples("conditional", count=4)  # of six train patches
+    populations = bare_run.opened()
+    rows, samples = choose_patches(populations, 3, 9, np.random.default_rng(1))
     assert len(rows) == len(set(rows.tolist())) == 4
     for row, sample in zip(rows, samples, strict=True):
         assert populations.real.splits[row] == "train"
