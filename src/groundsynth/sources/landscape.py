@@ -58,7 +58,7 @@ def _wild_land(window: Window, seed: int, land: Terrain) -> np.ndarray:
     """Vegetation: forest where it is moist, else grass, shrub or bare ground by the soil."""
     code = np.full((window.height, window.width), GRASS, np.uint8)
     thicket = window.noise(seed, "thicket", 0.03, 3)
-    soil = window.noise(seed, "soil", 0.11, 5, persistence=0.6)
+    soil = window.noise(seed, "soil", 0.12, 5, persistence=0.55)
     moist = land.moisture + 0.3 * thicket - 0.6 * smooth_step(900, 2200, land.elevation)
     arid = 0.55 * moist + 0.85 * soil
     code[arid < -0.05] = SHRUB
@@ -92,8 +92,8 @@ def _cultivate(code: np.ndarray, fields: Parcels, fertile: np.ndarray) -> None:
 def _settlements(window: Window, seed: int, fertile: np.ndarray) -> np.ndarray:
     """Towns and villages: 1 in the middle, 0 at the edge, negative outside."""
     density = np.full((window.height, window.width), -1, np.float32)
-    ragged = 0.5 * window.noise(seed, "outskirts", 0.03, 5, persistence=0.65)
-    places = ((0.19, 0.9, 0.022, 0.055), (0.07, 0.55, 0.006, 0.012))
+    ragged = 0.5 * window.noise(seed, "outskirts", 0.03, 4)
+    places = ((0.19, 0.9, 0.022, 0.055), (0.08, 0.5, 0.010, 0.016))
     for spacing, likely, least, most in places:
         x, y, number = jittered_sites(window, spacing, key_of(seed, f"place {spacing}"), 2 * most)
         radius = least + (most - least) * chance(number, 2) ** 2
@@ -108,7 +108,7 @@ def _settlements(window: Window, seed: int, fertile: np.ndarray) -> np.ndarray:
 
 def _build(code: np.ndarray, window: Window, seed: int, land: Terrain, density: np.ndarray) -> None:
     """Built-up land, with parks and gardens left as grass and trees."""
-    green = window.noise(seed, "park", 0.022, 3)
+    green = window.noise(seed, "park", 0.03, 2)
     built = (density > 0) & (land.temperature > -1)
     code[built] = BUILT
     code[built & (green > 1.5)] = GRASS
@@ -117,7 +117,7 @@ def _build(code: np.ndarray, window: Window, seed: int, land: Terrain, density: 
 
 def _flood(code: np.ndarray, window: Window, seed: int, land: Terrain) -> None:
     """Wetland and mangrove on low banks and shores, then the waters themselves."""
-    soaked = window.noise(seed, "marsh", 0.07, 5)
+    soaked = window.noise(seed, "marsh", 0.08, 4)
     low = land.elevation < 140
     bank = np.maximum(land.lake + 0.25, (land.river + 0.006) / 0.02)
     code[low & (bank > 0) & (soaked > 0.55) & (land.temperature > 3)] = WETLAND

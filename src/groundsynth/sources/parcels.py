@@ -10,7 +10,7 @@ import numpy as np
 from groundsynth.sources.noise import hashed, key_of, uniform
 from groundsynth.sources.terrain import Window
 
-BLOCK_DEGREES = 0.085
+BLOCK_DEGREES = 0.1
 REACH = 1.9
 """Block sizes within which the two nearest sites of a jittered grid always lie."""
 DIRECTIONS = 64
@@ -123,8 +123,8 @@ def _sites(window: Window, seed: int) -> _Sites:
         number=number,
         cosine=COSINE[direction],
         sine=SINE[direction],
-        length=0.018 + 0.016 * chance(number, 2),
-        breadth=0.008 + 0.008 * chance(number, 3),
+        length=0.022 + 0.018 * chance(number, 2),
+        breadth=0.011 + 0.008 * chance(number, 3),
     )
 
 

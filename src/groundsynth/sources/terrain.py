@@ -119,7 +119,7 @@ def terrain(window: Window, seed: int) -> Terrain:
     coast = smooth_step(0.0, 0.5, shore)
     elevation = np.where(shore > 0, 5 + coast * relief * (0.35 + 0.65 * valley), 0)
     lowland = 1 - smooth_step(250, 700, elevation)
-    lake = window.noise(seed, "lake", 0.22, 6) - 2.0 - (1 - lowland) * 3
+    lake = window.noise(seed, "lake", 0.22, 5) - 2.0 - (1 - lowland) * 3
     river = np.where(shore > 0, river - smooth_step(500, 1500, elevation) * 0.01, -1)
     temperature = 28 - 0.0075 * window.latitude[:, None] ** 2 - LAPSE * elevation
     temperature = temperature + 1.5 * window.noise(seed, "weather", 0.3, 5)
@@ -143,7 +143,7 @@ def smooth_step(low: float, high: float, value: np.ndarray) -> np.ndarray:
 
 def _shore(window: Window, seed: int) -> np.ndarray:
     broad = window.noise(seed, "continent", 2.0, 2, persistence=0.35)
-    detail = window.noise(seed, "coast", 0.35, 7, persistence=0.55)
+    detail = window.noise(seed, "coast", 0.35, 6)
     return broad + np.float32(0.16) * detail + np.float32(0.45)
 
 
@@ -164,8 +164,8 @@ def _rivers(window: Window, seed: int) -> tuple[np.ndarray, np.ndarray]:
     width = window.noise(seed, "river width", 0.5, 3)
     main = _level_distance(wider, seed, "river", 0.55, 6)
     brook = _level_distance(wider, seed, "brook", 0.27, 6)
-    inside = 0.0032 + 0.0012 * width - main
-    small = np.where(width > 0, 0.0008 + 0.0009 * width, 0) - brook
+    inside = 0.0042 + 0.0012 * width - main
+    small = np.where(width > 0.3, 0.0015 + 0.0009 * width, 0) - brook
     return main, np.maximum(inside, small)
 
 
@@ -182,5 +182,5 @@ def _level_distance(
 
 def _moisture(window: Window, seed: int) -> np.ndarray:
     broad = window.noise(seed, "climate", 0.8, 2)
-    patchy = window.noise(seed, "rain", 0.11, 5, persistence=0.6)
+    patchy = window.noise(seed, "rain", 0.12, 5, persistence=0.55)
     return np.float32(0.35) * broad + np.float32(0.95) * patchy
