@@ -20,6 +20,14 @@ class TileCounts:
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
 
+    def count(self, reason: str | None) -> None:
+        """Count one candidate: kept, or dropped for ``reason``."""
+        self.candidates += 1
+        if reason is None:
+            self.kept += 1
+        else:
+            self.dropped[reason] += 1
+
     def adds_up(self) -> bool:
         """Whether the candidates are the kept and the dropped ones together."""
         return self.candidates == self.kept + sum(self.dropped.values())

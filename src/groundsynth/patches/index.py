@@ -11,33 +11,41 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from rasterio.crs import CRS
+from rasterio.transform import Affine
+from rasterio.warp import transform
 
 from groundsynth.tables import SCHEMAS, write_table
 
-
-def geo_schema(bounds: Sequence[float] | None) -> pa.Schema:
-    """The index schema with GeoParquet 1.1 metadata; ``bounds`` in degrees, None if empty."""
-    column: dict[str, Any] = {
-        "encoding": "WKB",
-        "geometry_types": ["Polygon"] if bounds is not None else [],
-        "crs": CRS.from_epsg(4326).to_dict(projjson=True),
-    }
-    if bounds is not None:
-        column["bbox"] = [float(b) for b in bounds]
-    record = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
-    schema: pa.Schema = SCHEMAS["real_index"].with_metadata({b"geo": json.dumps(record).encode()})
-    return schema
+WGS_84 = CRS.from_epsg(4326)
 
 
-def bounds_of(geometry: Sequence[bytes]) -> tuple[float, ...] | None:
-    """West, south, east, north of WKB geometries in degrees; None when there are none."""
-    if not len(geometry):
-        return None
-    return tuple(shapely.total_bounds(shapely.from_wkb(np.asarray(geometry, object))))
+def footprint(corner: Affine, size: int, crs: CRS) -> shapely.Polygon:
+    """Polygon (EPSG:4326, longitude first, counter-clockwise) of a patch of ``size`` pixels."""
+    places = [corner * place for place in ((0, 0), (0, size), (size, size), (size, 0))]
+    xs, ys = zip(*places, strict=True)
+    if crs != WGS_84:
+        xs, ys = transform(crs, WGS_84, xs, ys)
+    return shapely.orient_polygons(shapely.Polygon(zip(xs, ys, strict=True)))
 
 
 def write_index(
     path: Path, columns: Mapping[str, Sequence[Any]], provenance: Mapping[str, Any]
 ) -> None:
     """Write the index columns (tables.SCHEMAS["real_index"], geometry as WKB), atomically."""
-    write_table(path, columns, geo_schema(bounds_of(columns["geometry"])), provenance)
+    geometry = np.asarray(columns["geometry"], object)
+    bounds = shapely.total_bounds(shapely.from_wkb(geometry)).tolist() if len(geometry) else None
+    write_table(path, columns, _geo_schema(bounds), provenance)
+
+
+def _geo_schema(bounds: list[float] | None) -> pa.Schema:
+    """The index schema with GeoParquet 1.1 metadata; ``bounds`` in degrees, None if empty."""
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "geometry_types": ["Polygon"] if bounds else [],
+        "crs": WGS_84.to_dict(projjson=True),
+    }
+    if bounds:
+        column["bbox"] = bounds
+    record = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    schema: pa.Schema = SCHEMAS["real_index"].with_metadata({b"geo": json.dumps(record).encode()})
+    return schema

@@ -15,11 +15,11 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from groundsynth.errors import ConfigurationError
-from groundsynth.files import atomic, write_json
+from groundsynth.files import atomic
 from groundsynth.progress import Progress
-from groundsynth.provenance import digest_of
 from groundsynth.sources.grid import LABEL_TILE_DEGREES, parse_tile
 from groundsynth.sources.landscape import NO_DATA, WATER, codes
+from groundsynth.sources.receipt import write_absent, write_receipt
 from groundsynth.sources.reflectance import BANDS, imagery
 from groundsynth.sources.terrain import Window
 
@@ -46,7 +46,9 @@ def simulate_imagery(
         present = present or _has_land(code)
     if present:
         _write_cog(output, image, window, BANDS, predictor=2)
-    _finish(tile, present, seed, output, receipt)
+    else:
+        write_absent(output)
+    write_receipt(tile, f"simulated, seed {seed}", output, receipt)
 
 
 def simulate_labels(
@@ -69,10 +71,11 @@ def simulate_labels(
     code = np.zeros((window.height, window.width), np.uint8)
     for part, rows, columns in _parts(window, f"simulate labels {tile}"):
         code[rows, columns] = codes(part, seed)
-    present = _has_land(code)
-    if present:
+    if _has_land(code):
         _write_cog(output, code[None], window, ("Map",), predictor=1)
-    _finish(tile, present, seed, output, receipt)
+    else:
+        write_absent(output)
+    write_receipt(tile, f"simulated, seed {seed}", output, receipt)
 
 
 def _parts(window: Window, what: str) -> Iterator[tuple[Window, slice, slice]]:
@@ -123,20 +126,3 @@ def _write_cog(
     ):
         target.write(image)
         target.descriptions = names
-
-
-def _finish(tile: str, present: bool, seed: int, output: Path, receipt: Path) -> None:
-    """Write the receipt, and an empty file where the tile is absent."""
-    if not present:
-        with atomic(output) as temporary:
-            temporary.touch()
-    write_json(
-        receipt,
-        {
-            "tile": tile,
-            "present": present,
-            "bytes": output.stat().st_size,
-            "sha256": digest_of(output) if present else None,
-            "origin": f"simulated, seed {seed}",
-        },
-    )
