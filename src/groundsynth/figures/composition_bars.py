@@ -41,7 +41,7 @@ def draw_composition(compositions: Sequence[Path], legend: Legend) -> Figure:
     panels[0].set_ylabel("percent")
     if split:
         _draw_bars(panels[1], populations, rare, legend)
-        panels[1].set_title(f"Classes below {RARE_PERCENT:g}% of the {next(iter(populations))}")
+        panels[1].set_title(f"Classes below {RARE_PERCENT:g}% in {next(iter(populations))}")
     handles = [
         Patch(facecolor="white", edgecolor=INK, hatch=HATCHES.get(name, "xx"), label=name)
         for name in populations

@@ -27,7 +27,7 @@ from groundsynth.segmentation.populations import Population
 from groundsynth.tables import read_table
 
 CELL, GAP, GROUP_GAP, MARGIN = 320, 16, 44, 32
-TEXT_WIDTH, FULL_WIDTH = 520, 2400
+TEXT_WIDTHS, FULL_WIDTH = (520, 960), 2400
 TEXT_POINTS = 8.5
 PIXELS_A_LETTER = 12.6
 """Width of a letter of the captions, on the safe side of the mean of English text."""
@@ -131,12 +131,9 @@ def _compose(
 ) -> Figure:
     rows = len(columns[0].images)
     cell = cell_size(columns[0].images[0].shape[1], CELL)
-    lefts = [MARGIN]
-    for column in [*columns[1:], None]:
-        group = column is None or column.starts_group
-        lefts.append(lefts[-1] + cell + (GROUP_GAP if group else GAP))
-    text_left = lefts.pop()
-    width = max(text_left + TEXT_WIDTH, FULL_WIDTH) if paragraphs else lefts[-1] + cell + MARGIN
+    *lefts, text_left = column_places(columns, cell)
+    narrow, wide = (text_left + room for room in TEXT_WIDTHS)
+    width = max(narrow, min(wide, FULL_WIDTH)) if paragraphs else lefts[-1] + cell + MARGIN
     entries = class_patches(legend, masks)
     across = entries_across(entries, width)
     foot = 2 * GAP + -(-len(entries) // across) * ENTRY_PIXELS
@@ -149,6 +146,12 @@ def _compose(
             _draw_text(canvas, found, text_left, HEAD + row * (cell + GAP), cell)
     _draw_legend(canvas, entries, across)
     return canvas.figure
+
+
+def column_places(columns: Sequence[Column], cell: int) -> list[int]:
+    """Left edge of each column of pictures, and of the text after them, in pixels."""
+    gaps = [GROUP_GAP if column.starts_group else GAP for column in columns[1:]]
+    return np.cumsum([MARGIN, *(cell + gap for gap in [*gaps, GROUP_GAP])]).tolist()
 
 
 def _draw_column(canvas: Canvas, column: Column, left: int, cell: int) -> None:
