@@ -31,7 +31,7 @@ def test_codes_are_merged_and_no_data_is_unlabelled() -> None:
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int64, np.float32, np.float64])
 def test_wider_codes_are_read_as_they_are(dtype: type) -> None:
-    codes = np.array([10, 80, 0]).astype(dtype)
+    codes: np.ndarray = np.array([10, 80, 0]).astype(dtype)
     assert Legend.from_json(SECTION).encode(codes, "x").tolist() == [0, 1, UNLABELLED]
 
 
