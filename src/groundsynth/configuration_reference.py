@@ -44,11 +44,6 @@ Sections are merged key by key; a list replaces the list before it. An unknown k
 or a combination that cannot work is refused before anything runs, in one sentence that names the
 key. YAML reads `1e-3` as text: write `0.001`.
 
-| overlay | what it is |
-|---|---|
-| `demo.yaml` | the whole chain on simulated tiles, on a laptop's CPU |
-| `micro.yaml` | the smallest run that is complete, for tests of clusters and faults |
-
 To use your own rasters, set `source.kind: rasters` and name them under `source.rasters`; to use
 another legend, replace `legend` as a whole. `<name>` below stands for a name that you choose.
 """
@@ -61,7 +56,18 @@ def reference(folder: Path = CONFIG_FOLDER) -> str:
     sections = [
         _section(schema, name, node, defaults[name]) for name, node in schema["properties"].items()
     ]
-    return "\n".join([HEAD, *sections])
+    return "\n".join([HEAD, _overlays(folder), *sections])
+
+
+def _overlays(folder: Path) -> str:
+    """A table of the overlays given beside config.yaml, each by the first words of its file."""
+    lines = ["| overlay | what it is |", "|---|---|"]
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name not in ("config.yaml", "config.schema.yaml"):
+            comments = [line for line in path.read_text("utf-8").splitlines() if line[:2] == "# "]
+            about = next((c for c in comments if "yaml-language-server" not in c), "# ")
+            lines.append(f"| `{path.name}` | {_cell(about[2:])} |")
+    return "\n".join([*lines, ""])
 
 
 def keys(schema: Schema, node: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
@@ -123,7 +129,7 @@ def _cell(text: str) -> str:
 
 def main() -> int:
     """Write config/README.md of this checkout."""
-    (CONFIG_FOLDER / "README.md").write_text(reference(), "utf-8")
+    (CONFIG_FOLDER / "README.md").write_text(reference(CONFIG_FOLDER), "utf-8")
     return 0
 
 
