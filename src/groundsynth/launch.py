@@ -53,7 +53,7 @@ def launch(
         )
     folder = (directory or configuration.parent).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
+    started = time.time()
     with only_launch(folder):
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
@@ -64,7 +64,7 @@ def launch(
             print(f"The last run in {folder} was killed: going on where it stopped.", flush=True)
         code = _supervise([*command, *words])
     if code == 0 and not words:
-        _say_result(folder, time.monotonic() - started)
+        _say_result(folder, started)
     return code
 
 
@@ -109,7 +109,7 @@ def _snakemake_alive(folder: Path) -> bool:
             here = (process / "cwd").resolve() == folder
         except OSError:  # ended meanwhile, or another user's
             continue
-        if here and any(b"snakemake" in word for word in words[:4]):
+        if here and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:4]):
             return True
     return False
 
@@ -129,11 +129,14 @@ def _supervise(command: Sequence[str]) -> int:
             signal.signal(number, handler)
 
 
-def _say_result(folder: Path, seconds: float) -> None:
+def _say_result(folder: Path, started: float) -> None:
+    """Print how long it took (``started``: seconds since the epoch) and what came out."""
     headline = folder / "results" / "report" / "headline.json"
     if not headline.exists():
         return
-    print(f"\nDone in {seconds / 60:.1f} minutes." if seconds > 60 else "\nNothing left to do.")
+    minutes = (time.time() - started) / 60
+    new = headline.stat().st_mtime >= started
+    print(f"\nDone in {minutes:.1f} minutes." if new else "\nNothing was left to do.")
     for figure in read_json(headline)["figures"]:
         print(f"  {figure['name']}: {figure['value']:.3g} {figure.get('unit', '')}".rstrip())
     print(f"Report: {folder / 'results' / 'report' / 'index.html'}")

@@ -1,0 +1,79 @@
+"""``make run``'s launcher: again, twice at once, beside a Snakemake started by hand."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from groundsynth.launch import main, only_launch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def words_for(configuration: Path, folder: Path) -> Sequence[str]:
+    """Arguments of the launcher."""
+    options = {"--profile": "test", "--configuration": configuration, "--directory": folder}
+    return [str(word) for pair in options.items() for word in pair]
+
+
+def test_a_second_launch_finds_nothing_to_do(
+    run_workflow: Callable[..., str], micro: Path, micro_run: Path
+) -> None:
+    page = micro_run / "results" / "report" / "index.html"
+    written = page.stat().st_mtime_ns
+    said = run_workflow(micro, micro_run)
+    assert "Nothing was left to do." in said
+    assert str(page) in said
+    assert page.stat().st_mtime_ns == written
+
+
+def test_a_missing_configuration_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "my.yaml"
+    assert main(words_for(missing, tmp_path)) == 1
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert str(missing) in said
+
+
+def test_of_two_launches_at_once_the_second_says_so(
+    tmp_path: Path, micro: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with only_launch(tmp_path):
+        assert main(words_for(micro, tmp_path)) == 1
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert f"process {os.getpid()}" in said
+
+
+def test_the_lock_of_a_living_snakemake_is_respected(
+    launcher: Callable[..., "subprocess.Popen[str]"], micro: Path, tmp_path: Path
+) -> None:
+    """One started by hand, held still in the middle, and let go on afterwards."""
+    run = tmp_path / "run"
+    by_hand = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--profile", str(ROOT / "profiles" / "test"), "--directory", str(run)),
+            *("--configfile", str(micro), "--quiet", "all", "--", "patches"),
+        ]
+    )
+    locks = run / ".snakemake" / "locks"
+    while not list(locks.glob("*.lock")):
+        assert by_hand.poll() is None
+        time.sleep(0.02)
+    by_hand.send_signal(signal.SIGSTOP)
+    try:
+        assert launcher(micro, run).wait() != 0
+    finally:
+        by_hand.send_signal(signal.SIGCONT)
+    assert "cannot be locked" in (tmp_path / "run.log").read_text("utf-8")
+    assert by_hand.wait() == 0
+    assert (run / "results" / "patches" / "funnel.csv").exists()
+    assert not list(locks.glob("*.lock"))
