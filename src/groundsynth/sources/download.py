@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
 from groundsynth.errors import FetchError
-from groundsynth.files import read_json, write_json
+from groundsynth.files import flush_to_disk, read_json, write_json, writing
 from groundsynth.progress import Progress
 
 ATTEMPTS = 6
@@ -31,30 +32,41 @@ class Interrupted(Exception):
 def download(url: str, output: Path) -> bool:
     """Download ``url`` to ``output``; False when the server says that it does not exist (404).
 
-    Tries again with growing pauses as long as attempts bring nothing new ATTEMPTS times in a
-    row. Raises FetchError with the reason of the last one, or at once for an answer that trying
-    again would not change.
+    Tries again, with growing pauses, until ATTEMPTS attempts in a row brought nothing new.
+    Raises FetchError with the reason of the last one, or at once for an answer that another
+    attempt would not change.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
     fruitless, reason = 0, ""
     with requests.Session() as session:
         while fruitless < ATTEMPTS:
+            if reason:
+                time.sleep(min(FIRST_WAIT * 2**fruitless, LONGEST_WAIT))
             before = _size(partial)
             try:
                 if not _transfer(session, url, partial):
                     return False
+                flush_to_disk(partial)
                 partial.replace(output)
                 _version_file(partial).unlink(missing_ok=True)
                 return True
             except (requests.RequestException, Interrupted) as error:
+                if isinstance(error, ValueError):  # requests' complaints about the address
+                    raise FetchError(f"{public(url)} is no address ({error}).") from None
                 reason = str(error)
             fruitless = 0 if _size(partial) > before else fruitless + 1
-            time.sleep(min(FIRST_WAIT * 2**fruitless, LONGEST_WAIT))
     raise FetchError(
-        f"{url} could not be downloaded in {ATTEMPTS} attempts ({reason}); run again later, it "
-        "continues where it broke off."
+        f"{public(url)} could not be downloaded in {ATTEMPTS} attempts ({reason}); run again "
+        "later, it continues where it broke off."
     )
+
+
+def public(url: str) -> str:
+    """The address without user, password and query, for messages and records."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _transfer(session: requests.Session, url: str, partial: Path) -> bool:
@@ -73,11 +85,12 @@ def _transfer(session: requests.Session, url: str, partial: Path) -> bool:
         if answer.status_code != 206:
             done = 0
         total = _total(answer, done)
-        if done and total != version["bytes"]:
+        if done and (total != version["bytes"] or not _starts_at(answer, done)):
             partial.unlink(missing_ok=True)
-            raise Interrupted("the file changed on the server")
+            raise Interrupted("the server continued another file")
         write_json(_version_file(partial), {"etag": answer.headers.get("ETag"), "bytes": total})
-        _save(answer, partial, done, total, url.rsplit("/", 1)[-1])
+        with writing(partial):
+            _save(answer, partial, done, total)
     if total is not None and partial.stat().st_size != total:
         if partial.stat().st_size > total:
             partial.unlink()
@@ -101,8 +114,8 @@ def _require_success(answer: requests.Response, url: str) -> None:
         raise Interrupted(f"the server answered {answer.status_code} {answer.reason}")
     if answer.status_code not in (200, 206):
         raise FetchError(
-            f"{url}: the server answered {answer.status_code} {answer.reason}; check the address "
-            "in the configuration and that it needs no account."
+            f"{public(url)}: the server answered {answer.status_code} {answer.reason}; check the "
+            "address in the configuration, and that it needs no account."
         )
 
 
@@ -115,12 +128,16 @@ def _total(answer: requests.Response, done: int) -> int | None:
     return int(length) if length is not None else None
 
 
-def _save(
-    answer: requests.Response, partial: Path, done: int, total: int | None, name: str
-) -> None:
+def _starts_at(answer: requests.Response, done: int) -> bool:
+    return answer.headers.get("Content-Range", "").startswith(f"bytes {done}-")
+
+
+def _save(answer: requests.Response, partial: Path, done: int, total: int | None) -> None:
     with (
         partial.open("ab" if done else "wb") as stream,
-        Progress(f"download {name}", (total or 0) / 1e6, "MB", done=done / 1e6) as progress,
+        Progress(
+            f"download {partial.name[1:-8]}", (total or 0) / 1e6, "MB", done=done / 1e6
+        ) as progress,
     ):
         for chunk in answer.iter_content(CHUNK):
             stream.write(chunk)

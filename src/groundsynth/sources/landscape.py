@@ -121,7 +121,7 @@ def _flood(code: np.ndarray, window: Window, seed: int, land: Terrain) -> None:
     low = land.elevation < 140
     bank = np.maximum(land.lake + 0.25, (land.river + 0.006) / 0.02)
     code[low & (bank > 0) & (soaked > 0.55) & (land.temperature > 3)] = WETLAND
-    tidal = (land.shore < 0.10 + 0.05 * soaked) & (soaked > -0.3)
+    tidal = low & (land.shore < 0.10 + 0.05 * soaked) & (soaked > -0.3)
     warm = land.temperature > 19
     reach = window.noise(seed, "tide", 0.3, 3) > 0
     code[tidal & warm & reach] = MANGROVE

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 
 from groundsynth.errors import ConfigurationError, FetchError, InputError
 from groundsynth.files import atomic
-from groundsynth.sources.download import download
+from groundsynth.sources.download import download, public
 from groundsynth.sources.grid import label_tile_of, parse_tile, tile_name, tiles_of_area
 from groundsynth.sources.receipt import write_absent, write_receipt
 
@@ -78,15 +78,16 @@ def fetch_labels(*, tile: str, base_url: str, year: int, output: Path, receipt: 
 def _fetch(tile: str, base_url: str, key: str, output: Path, receipt: Path) -> None:
     folder = _local_folder(base_url)
     url = f"{base_url.rstrip('/')}/{key}"
+    origin = f"local copy of {key}" if folder else public(url)
     if not (_link(folder, key, output) if folder else download(url, output)):
         write_absent(output)
     elif not _is_tiff(output):
         output.unlink()
         raise FetchError(
-            f"What came from {url if folder is None else key} is no TIFF file (a login or error "
-            "page?); check the address in the configuration and the network's proxy."
+            f"What came as {origin} is no TIFF file (a login or error page?); check the address "
+            "in the configuration and the network's proxy."
         )
-    write_receipt(tile, url if folder is None else f"local copy of {key}", output, receipt)
+    write_receipt(tile, origin, output, receipt)
 
 
 def _local_folder(base_url: str) -> Path | None:

@@ -1,0 +1,202 @@
+"""Downloads: absent tiles, faults that pass, resumption, and nothing half-written."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from groundsynth.errors import ConfigurationError, FetchError, InputError
+from groundsynth.sources import download as download_module
+from groundsynth.sources.worldcover import fetch_imagery, fetch_labels, imagery_key, label_key
+
+TIFF = b"II*\0" + bytes(range(256)) * 2000
+TILE = "N36E030"
+
+
+class Server:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        script = Path(__file__).with_name("tile_server.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.address = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def requests_of(self, behaviour: str) -> list[dict[str, str | None]]:
+        log = requests.get(f"{self.address}/log", timeout=10).json()
+        return [entry for entry in log if entry["path"].startswith(f"/{behaviour}/")]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("bucket")
+    for key in (imagery_key(TILE, 2021), label_key(TILE, 2021)):
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(TIFF)
+    running = Server(folder)
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download_module, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(download_module, "CHUNK", 1 << 16)
+
+
+def fetch(base_url: str, folder: Path, tile: str = TILE) -> tuple[Path, dict[str, object]]:
+    output, receipt = folder / "out" / f"{tile}.tif", folder / "out" / f"{tile}.json"
+    fetch_imagery(tile=tile, base_url=base_url, year=2021, output=output, receipt=receipt)
+    return output, json.loads(receipt.read_text())
+
+
+def test_keys_are_those_of_the_buckets() -> None:
+    assert imagery_key("N36E030", 2021) == (
+        "rgbnir/2021/N36/ESA_WorldCover_10m_2021_v200_N36E030_S2RGBNIR.tif"
+    )
+    assert label_key("S03W078", 2021) == (
+        "v200/2021/map/ESA_WorldCover_10m_2021_v200_S03W078_Map.tif"
+    )
+    assert "v100/2020" in label_key("N36E030", 2020)
+    with pytest.raises(ConfigurationError, match=r"2019.*2020 and 2021"):
+        imagery_key("N36E030", 2019)
+    with pytest.raises(ConfigurationError, match=r"N37E031 is no label tile.*N36E030"):
+        label_key("N37E031", 2021)
+
+
+def test_a_tile_arrives_whole_with_its_receipt(server: Server, tmp_path: Path) -> None:
+    output, receipt = fetch(f"{server.address}/plain", tmp_path)
+    assert output.read_bytes() == TIFF
+    assert receipt == {
+        "tile": TILE,
+        "present": True,
+        "bytes": len(TIFF),
+        "sha256": hashlib.sha256(TIFF).hexdigest(),
+        "origin": f"{server.address}/plain/{imagery_key(TILE, 2021)}",
+    }
+    assert sorted(p.name for p in output.parent.iterdir()) == [f"{TILE}.json", f"{TILE}.tif"]
+
+
+def test_labels_come_from_their_own_key(server: Server, tmp_path: Path) -> None:
+    output = tmp_path / "map.tif"
+    fetch_labels(
+        tile=TILE,
+        base_url=f"{server.address}/plain/",
+        year=2021,
+        output=output,
+        receipt=tmp_path / "map.json",
+    )
+    assert output.read_bytes() == TIFF
+
+
+def test_a_tile_that_does_not_exist_is_recorded_as_absent(server: Server, tmp_path: Path) -> None:
+    output, receipt = fetch(f"{server.address}/plain", tmp_path, "N00W030")
+    assert output.stat().st_size == 0
+    assert (receipt["present"], receipt["bytes"], receipt["sha256"]) == (False, 0, None)
+
+
+def test_server_errors_that_pass_are_waited_out(server: Server, tmp_path: Path) -> None:
+    output, _ = fetch(f"{server.address}/busy", tmp_path)
+    assert output.read_bytes() == TIFF
+    assert len(server.requests_of("busy")) == 3
+
+
+def test_a_broken_transfer_continues_where_it_stopped(server: Server, tmp_path: Path) -> None:
+    output, _ = fetch(f"{server.address}/broken", tmp_path)
+    assert output.read_bytes() == TIFF
+    ranges = [entry["range"] for entry in server.requests_of("broken")]
+    assert ranges[0] is None
+    assert ranges[1] is not None
+    assert int(ranges[1].removeprefix("bytes=").rstrip("-")) > len(TIFF) // 4
+
+
+def test_another_process_continues_too(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    partial = tmp_path / "out" / f".{TILE}.tif.partial"
+    partial.write_bytes(TIFF[:1000])
+    version = {"etag": '"first"', "bytes": len(TIFF)}
+    partial.with_name(f"{partial.name}.json").write_text(json.dumps(version))
+    output, _ = fetch(f"{server.address}/later", tmp_path)
+    assert output.read_bytes() == TIFF
+    assert server.requests_of("later")[0]["range"] == "bytes=1000-"
+
+
+def test_a_file_replaced_meanwhile_is_not_mixed(server: Server, tmp_path: Path) -> None:
+    url = f"{server.address}/replaced/{imagery_key(TILE, 2021)}"
+    assert download_module.download(url, tmp_path / "file.tif")
+    second = TIFF[::-1][: len(TIFF) // 2] + TIFF[: len(TIFF) // 3]
+    assert (tmp_path / "file.tif").read_bytes() == second
+
+
+def test_a_server_that_cannot_continue_gives_the_file_anew(server: Server, tmp_path: Path) -> None:
+    output, _ = fetch(f"{server.address}/simple", tmp_path)
+    assert output.read_bytes() == TIFF
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason", "attempts"),
+    [
+        ("wrong", r"could not be downloaded.*run again", 7),
+        ("down", r"could not be downloaded.*503.*run again", 6),
+        ("forbidden", r"answered 403.*check the address", 1),
+        ("login", r"is no TIFF file.*check the address", 1),
+    ],
+)
+def test_failures_name_the_reason_and_leave_no_output(
+    server: Server, tmp_path: Path, behaviour: str, reason: str, attempts: int
+) -> None:
+    with pytest.raises(FetchError, match=reason):
+        fetch(f"{server.address}/{behaviour}", tmp_path)
+    assert not (tmp_path / "out" / f"{TILE}.tif").exists()
+    assert not (tmp_path / "out" / f"{TILE}.json").exists()
+    assert len(server.requests_of(behaviour)) == attempts
+
+
+def test_nobody_at_the_address(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="could not be downloaded"):
+        fetch("http://user:secret@127.0.0.1:9", tmp_path)
+
+
+def test_messages_and_records_show_no_password() -> None:
+    shown = download_module.public("https://user:secret@host:8080/a/b.tif?token=1")
+    assert shown == "https://host:8080/a/b.tif"
+
+
+@pytest.mark.parametrize("form", ["{folder}", "file://{folder}"])
+def test_a_local_copy_is_linked(server: Server, tmp_path: Path, form: str) -> None:
+    output, receipt = fetch(form.format(folder=server.folder), tmp_path)
+    source = server.folder / imagery_key(TILE, 2021)
+    assert output.samefile(source)
+    assert receipt["bytes"] == len(TIFF)
+    assert str(server.folder) not in json.dumps(receipt)
+
+
+def test_local_files_may_lie_side_by_side(tmp_path: Path) -> None:
+    name = imagery_key(TILE, 2021).rsplit("/", 1)[-1]
+    (tmp_path / name).write_bytes(TIFF)
+    output, receipt = fetch(str(tmp_path), tmp_path / "run")
+    assert output.read_bytes() == TIFF
+    assert receipt["present"] is True
+    assert fetch(str(tmp_path), tmp_path / "run", "N00W030")[1]["present"] is False
+
+
+def test_bad_local_sources_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere is no folder"):
+        fetch(str(tmp_path / "nowhere"), tmp_path)
+    with pytest.raises(ConfigurationError, match="s3://bucket is neither"):
+        fetch("s3://bucket", tmp_path)
+    name = imagery_key(TILE, 2021).rsplit("/", 1)[-1]
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=f"{name} is empty"):
+        fetch(str(tmp_path), tmp_path)
+    (tmp_path / name).write_bytes(b"<html>")
+    with pytest.raises(FetchError, match="no TIFF"):
+        fetch(str(tmp_path), tmp_path)
+    assert (tmp_path / name).read_bytes() == b"<html>"
