@@ -40,7 +40,7 @@ rule make_tables:
         "--folder {params.folder:q} > {log:q} 2>&1"
 
 
-rule draw_figures:
+rule write_report:
     input:
         real_images=images_of("real"),
         real_masks=masks_of("real"),
@@ -57,7 +57,13 @@ rule draw_figures:
         histories=history_files(),
         coordinates=projection_files(),
         patches="results/patches/index.parquet",
+        tables=rules.make_tables.output,
+        funnel="results/patches/funnel.csv",
+        splits="results/patches/splits.csv",
+        frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
     output:
+        page="results/report/index.html",
+        headline="results/report/headline.json",
         overview=report(
             "results/figures/overview.png",
             caption="report/overview.rst",
@@ -94,9 +100,9 @@ rule draw_figures:
             category="Evaluation",
         ),
     log:
-        "logs/draw_figures.log",
+        "logs/write_report.log",
     benchmark:
-        "benchmarks/draw_figures.tsv"
+        "benchmarks/write_report.tsv"
     conda:
         "../envs/evaluation.yaml"
     threads: 1
@@ -109,10 +115,12 @@ rule draw_figures:
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
         folder=subpath(output.overview, parent=True),
+        name=lookup(within=config, dpath="run/name"),
+        configuration=json_of(),
     message:
-        "Drawing the figures"
+        "Drawing the figures and writing the report"
     shell:
-        "python -m groundsynth draw-figures --real-images {input.real_images:q} "
+        "python -m groundsynth write-report --name {params.name:q} --real-images {input.real_images:q} "
         "--real-masks {input.real_masks:q} --real-indices {input.real_indices:q} "
         "--unconditional-images {input.unconditional_images:q} "
         "--unconditional-masks {input.unconditional_masks:q} "
@@ -123,37 +131,7 @@ rule draw_figures:
         "--compositions {input.compositions:q} --confusions {input.confusions:q} "
         "--histories {input.histories:q} --coordinates {input.coordinates:q} "
         "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
-        "--seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"
-
-
-rule write_report:
-    input:
-        tables=rules.make_tables.output,
-        figures=rules.draw_figures.output,
-        funnel="results/patches/funnel.csv",
-        splits="results/patches/splits.csv",
-        frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
-    output:
-        page="results/report/index.html",
-        headline="results/report/headline.json",
-    log:
-        "logs/write_report.log",
-    benchmark:
-        "benchmarks/write_report.tsv"
-    conda:
-        "../envs/evaluation.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=30,
-    params:
-        revision=1,
-        name=lookup(within=config, dpath="run/name"),
-        configuration=json_of(),
-    message:
-        "Writing the report"
-    shell:
-        "python -m groundsynth write-report --name {params.name:q} --tables {input.tables:q} "
-        "--figures {input.figures:q} --funnel {input.funnel:q} --splits {input.splits:q} "
-        "--frechets {input.frechets:q} --configuration {params.configuration:q} --logs logs "
+        "--seed {params.seed:q} --tables {input.tables:q} --funnel {input.funnel:q} "
+        "--splits {input.splits:q} --frechets {input.frechets:q} "
+        "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} "
         "--page {output.page:q} --headline {output.headline:q} > {log:q} 2>&1"

@@ -28,7 +28,6 @@ VERBS = {
     "measure-frechet": "groundsynth.evaluation.frechet:measure_frechet",
     "project-features": "groundsynth.evaluation.projection:project_features",
     "make-tables": "groundsynth.figures.tables:make_tables",
-    "draw-figures": "groundsynth.figures.plots:draw_figures",
     "write-report": "groundsynth.figures.report:write_report",
     "estimate": "groundsynth.estimate:estimate",
 }

@@ -1,196 +1,81 @@
-"""The verb ``write-report``: one page that holds everything and needs nothing."""
+"""The report of a run: its pictures, and the page that shows them beside the tables."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from groundsynth.errors import InputError
-from groundsynth.figures.columns import LABELS, heading
-from groundsynth.figures.headline import best_cell, headline_figures, mixes_of
-from groundsynth.figures.ledger import duration, read_ledger, stage_totals, total_of
-from groundsynth.figures.picture_texts import PICTURES
-from groundsynth.figures.table_files import read_csv, readable
-from groundsynth.files import atomic, read_json, write_json
-from groundsynth.provenance import provenance
-
-PNG = b"\x89PNG\r\n\x1a\n"
-SCORES = ("f1", "iou", "precision", "recall", "accuracy")
-SAID_ABOVE = "image_text_model"
-"""A column that the page leaves out: the heading of the table says it."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG inside the page: data URI, shown size in pixels, texts."""
-
-    source: str
-    width: int
-    height: int
-    alternative: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A cell of a table: its text, whether it is a figure, and whether it is the best one."""
-
-    text: str
-    numeric: bool
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table inside the page, and its CSV file as a data URI."""
-
-    name: str
-    headings: list[Entry]
-    rows: list[list[Entry]]
-    source: str
+from groundsynth.figures.page import write_page
+from groundsynth.figures.pictures import draw_figures
 
 
 def write_report(
     *,
     name: str,
+    real_images: list[Path],
+    real_masks: list[Path],
+    real_indices: list[Path],
+    unconditional_images: list[Path],
+    unconditional_masks: list[Path],
+    unconditional_indices: list[Path],
+    conditional_images: list[Path],
+    conditional_masks: list[Path],
+    conditional_indices: list[Path],
+    captions: list[Path],
+    compositions: list[Path],
+    confusions: list[Path],
+    histories: list[Path],
+    coordinates: list[Path],
+    patches: Path,
     tables: list[Path],
-    figures: list[Path],
     funnel: Path,
     splits: Path,
     frechets: list[Path],
+    legend: dict[str, Any],
+    rows: int,
+    seed: int,
     configuration: Any,
     logs: Path,
+    folder: Path,
     page: Path,
     headline: Path,
 ) -> None:
-    """Write the report of a run as one HTML page without outside resources, and its headline.
+    """Draw the pictures of a run into ``folder`` and write its report page.
 
-    Reads the CSV files among ``tables``, PNG ``figures``, the funnel and splits of the patches
-    (CSV), the Fréchet distances (JSON) and the timing lines at the end of ``logs``/**.log.
-    ``configuration`` is the run's, as JSON. ``headline`` becomes JSON: the page's path and at
-    most four figures (name, value, unit).
+    One job does both, because each start of the drawing library costs seconds. The pictures are
+    described at ``draw_figures``, the page and the headline at ``write_page``. Images are uint8
+    (N, H, W, 3), masks uint8 (N, H, W); all lists but those of the real patches may be empty.
     """
-    files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
-    rows = {stem: read_csv(path)[1] for stem, path in files.items()}
-    telling = headline_figures(rows, rows[splits.stem], configuration)
-    costs = read_ledger(logs)
-    context = {
-        "name": name,
-        "headline": [_shown(figure) for figure in telling],
-        "pictures": {path.stem: read_picture(path) for path in figures},
-        "tables": {stem: read_result_table(path) for stem, path in files.items()},
-        "funnel": funnel_steps(rows[funnel.stem]),
-        "clip_name": next((row["image_text_model"] for row in rows.get("table1", [])), None),
-        "gain": gain_of_synthesis(rows.get("table3", []), configuration),
-        "distances": [read_json(path) for path in frechets],
-        "costs": costs,
-        "stages": stage_totals(costs),
-        "total": total_of(costs),
-        "configuration": yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True),
-        "provenance": provenance("write-report"),
-    }
-    with atomic(page) as temporary:
-        temporary.write_text(_template().render(context), "utf-8")
-    write_json(headline, {"report": str(page), "figures": telling})
-
-
-def read_picture(path: Path) -> Picture:
-    """A PNG file as a data URI, shown at half its pixels; InputError when it is none."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run the stage that writes it.") from None
-    if data[: len(PNG)] != PNG:
-        raise InputError(f"{path} is no PNG file; delete it and run its stage again.")
-    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
-    alternative, caption = PICTURES.get(path.stem, (path.stem, ""))
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    return Picture(source, width // 2, height // 2, alternative, caption)
-
-
-def read_result_table(path: Path) -> Table:
-    """A CSV table with rounded figures; the best value of each score stands out."""
-    columns, rows = read_csv(path)
-    columns = [column for column in columns if column != SAID_ABOVE]
-    headings = [Entry(heading(column), column not in LABELS) for column in columns]
-    best = {c: _best(rows, c) for c in columns if c in SCORES and len(rows) > 1}
-    entries = [
-        [_entry(row[column], column, best.get(column)) for column in columns] for row in rows
-    ]
-    source = "data:text/csv;charset=utf-8;base64," + base64.b64encode(path.read_bytes()).decode()
-    return Table(path.name, headings, entries, source)
-
-
-def funnel_steps(rows: Sequence[Mapping[str, str]]) -> list[tuple[str, int, float]]:
-    """(what, patches, percent of the candidates) of the funnel's total row; empty without one."""
-    total = next((row for row in rows if row.get("tile") == "total"), None)
-    if total is None:
-        return []
-    counts = {heading(name): int(n) for name, n in total.items() if name != "tile"}
-    most = max(counts.values(), default=0)
-    return [(name, count, 100 * count / max(most, 1)) for name, count in counts.items()]
-
-
-def gain_of_synthesis(rows: Sequence[Mapping[str, str]], configuration: Any) -> str:
-    """One sentence: the best mix with synthetic samples against the best without; "" if none."""
-    alone, mixed = (best_cell(rows, names) for names in mixes_of(configuration))
-    if alone is None or mixed is None:
-        return ""
-    difference = float(mixed["f1"]) - float(alone["f1"])
-    return (
-        f"The best model with synthetic samples ({mixed['architecture']}, {mixed['mix']}) has a "
-        f"macro F1 of {float(mixed['f1']):.2f}%, the best one without ({alone['architecture']}, "
-        f"{alone['mix']}) {float(alone['f1']):.2f}%: a difference of {difference:+.2f} points, "
-        "from single runs."
+    figures = draw_figures(
+        real_images=real_images,
+        real_masks=real_masks,
+        real_indices=real_indices,
+        unconditional_images=unconditional_images,
+        unconditional_masks=unconditional_masks,
+        unconditional_indices=unconditional_indices,
+        conditional_images=conditional_images,
+        conditional_masks=conditional_masks,
+        conditional_indices=conditional_indices,
+        captions=captions,
+        compositions=compositions,
+        confusions=confusions,
+        histories=histories,
+        coordinates=coordinates,
+        patches=patches,
+        legend=legend,
+        rows=rows,
+        seed=seed,
+        folder=folder,
     )
-
-
-def _best(rows: Sequence[Mapping[str, str]], column: str) -> float:
-    return max((float(row[column]) for row in rows if row[column]), default=float("nan"))
-
-
-def _entry(text: str, column: str, best: float | None) -> Entry:
-    if column in LABELS:
-        return Entry(text, numeric=False)
-    if not text:
-        return Entry(readable(None), numeric=True)
-    value = _number(text)
-    if isinstance(value, str):
-        return Entry(value, numeric=False)
-    return Entry(readable(value, column), numeric=True, best=value == best)
-
-
-def _number(text: str) -> str | int | float:
-    """The number that a text stands for; the text itself when it is none."""
-    for convert in (int, float):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _shown(figure: Mapping[str, Any]) -> dict[str, str]:
-    """A headline figure as text; a unit in percent lends its sign to the value."""
-    value, unit = readable(figure["value"]), figure["unit"]
-    if unit.startswith("%"):
-        value, unit = f"{value}%", unit.removeprefix("%").strip()
-    return {"name": figure["name"], "value": value, "unit": unit}
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    write_page(
+        name=name,
+        tables=tables,
+        figures=figures,
+        funnel=funnel,
+        splits=splits,
+        frechets=frechets,
+        configuration=configuration,
+        logs=logs,
+        page=page,
+        headline=headline,
     )
-    environment.filters["duration"] = duration
-    return environment.get_template("report.html.j2")

@@ -60,7 +60,7 @@ class Run:
     frechets: list[Path] = field(default_factory=list)
 
     def figure_inputs(self) -> dict[str, Any]:
-        """Keyword arguments of draw-figures that name files."""
+        """Keyword arguments of draw_figures that name files."""
         named = {
             f"{population}_{kind}": getattr(self, kind).get(population, [])
             for population in ("real", "unconditional", "conditional")

@@ -156,7 +156,7 @@ def test_a_table_without_test_patches_is_refused(
 
 def test_tables_and_report_do_not_import_heavy_libraries() -> None:
     code = (
-        "import sys, groundsynth.figures.tables, groundsynth.figures.report;"
+        "import sys, groundsynth.figures.tables, groundsynth.figures.page;"
         "print([m for m in ('torch', 'matplotlib', 'rasterio') if m in sys.modules])"
     )
     answer = subprocess.run(

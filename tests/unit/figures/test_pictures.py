@@ -15,7 +15,7 @@ from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
 from groundsynth.figures.footprints import draw_footprints, tile_box
 from groundsynth.figures.overview import draw_overview
-from groundsynth.figures.plots import draw_figures
+from groundsynth.figures.pictures import draw_figures
 from groundsynth.figures.style import save_figure, styled
 from groundsynth.figures.training_curves import main_curves, read_curves, title_of
 from groundsynth.landcover import Legend

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from groundsynth.errors import InputError
-from groundsynth.figures.report import (
+from groundsynth.figures.page import (
     funnel_steps,
     gain_of_synthesis,
     read_picture,
     read_result_table,
-    write_report,
+    write_page,
 )
 from groundsynth.figures.style import nothing_to_draw, save_figure, styled
 from groundsynth.figures.tables import make_tables
@@ -98,7 +98,7 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
         "headline": folder / "report/headline.json",
     }
     inputs.update(changes)
-    write_report(name=name, **inputs)
+    write_page(name=name, **inputs)
     return inputs["page"], read_json(inputs["headline"])
 
 

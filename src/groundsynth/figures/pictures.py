@@ -43,7 +43,7 @@ def draw_figures(
     rows: int,
     seed: int,
     folder: Path,
-) -> None:
+) -> list[Path]:
     """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
 
     overview, footprints, samples, composition, histories, confusion, projections. Reads shards of
@@ -71,7 +71,9 @@ def draw_figures(
         "confusion": lambda: draw_confusion(confusions, classes),
         "projections": lambda: draw_projections(coordinates, seed),
     }
+    paths = {name: folder / f"{name}.png" for name in figures}
     with styled(), Progress("figures", len(figures), "figure") as progress:
         for name, draw in figures.items():
-            save_figure(draw(), folder / f"{name}.png")
+            save_figure(draw(), paths[name])
             progress.advance()
+    return list(paths.values())
