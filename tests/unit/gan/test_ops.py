@@ -85,21 +85,22 @@ def test_resizing_keeps_brightness_and_alignment() -> None:
 
 
 @pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("taps", [4, 5])
 @pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("flip_weight", [True, False])
 def test_conv2d_resample_filters_and_convolves(
-    up: int, down: int, kernel: int, flip_weight: bool
+    up: int, down: int, taps: int, kernel: int, flip_weight: bool
 ) -> None:
     x, w = torch.randn(2, 4, 8, 8), torch.randn(6, 2, kernel, kernel)
-    f = ops.setup_filter([1, 2, 3, 2])
+    f = ops.setup_filter([1, 2, 3, 2, 5][:taps])
     y = ops.conv2d_resample(
         x, w, f, up, down, padding=kernel // 2, groups=2, flip_weight=flip_weight
     )
     low, high = kernel // 2, kernel // 2
     if up > 1:
-        low, high = low + (4 + up - 1) // 2, high + (4 - up) // 2
+        low, high = low + (taps + up - 1) // 2, high + (taps - up) // 2
     if down > 1:
-        low, high = low + (4 - down + 1) // 2, high + (4 - down) // 2
+        low, high = low + (taps - down + 1) // 2, high + (taps - down) // 2
     if up == down == 1:
         f = torch.ones(1, 1)
     wide = literal_upfirdn2d(x, f, up, 1, [low, high] * 2, up**2)

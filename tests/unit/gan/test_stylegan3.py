@@ -117,6 +117,19 @@ def test_input_follows_its_transform() -> None:
     torch.testing.assert_close(features(w), turned, rtol=1e-4, atol=1e-4)
 
 
+def test_learned_rotation_and_shift() -> None:
+    """The picture point is first shifted back, then turned, then the user's transform applies."""
+    features = SynthesisInput(4, Signal(8, 20, 16, 2.0, 1.0)).eval()
+    w = torch.zeros(1, 4)
+    bias = features.affine.get_parameter("bias")
+    with torch.no_grad():
+        bias.copy_(torch.tensor([0.0, 2.0, 0.2, -0.4]))  # norm 2: a quarter turn, shift (0.1, -0.2)
+        learned = features(w)
+        bias.copy_(torch.tensor([1.0, 0, 0, 0]))
+        features.transform.copy_(torch.tensor([[0.0, -1, -0.2], [1, 0, -0.1], [0, 0, 1]]))
+    torch.testing.assert_close(features(w), learned, rtol=1e-4, atol=1e-4)
+
+
 def test_input_frequencies_stay_in_band() -> None:
     features = SynthesisInput(4, Signal(500, 20, 16, 2.0, 1.0))
     assert features.freqs.norm(dim=1).max() <= 2.0
