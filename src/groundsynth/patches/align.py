@@ -2,20 +2,24 @@
 
 Where both rasters share a grid (equal reference system and pixel size, corners a whole number of
 pixels apart) the codes are copied by window; elsewhere each imagery pixel takes the code of the
-label pixel that its centre falls into (nearest neighbour).
+label pixel that its centre falls into. The centres are projected one by one: the approximation
+that raster warping makes along a line would depend on the window.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TypeVar
+
 import numpy as np
-import rasterio
+from pyproj import Transformer
 from rasterio.io import DatasetReader
 from rasterio.transform import Affine
-from rasterio.warp import Resampling, reproject
 
 from groundsynth.sources.rasters import read
 
 UNCOVERED = -1
+Place = TypeVar("Place", float, np.ndarray)
 SAME_GRID = 0.01
 """Largest deviation, in pixels, of two grids that count as one."""
 
@@ -24,13 +28,28 @@ def shared_offset(imagery: DatasetReader, labels: DatasetReader) -> tuple[int, i
     """(columns, rows) from the labels' corner to the imagery's, or None if the grids differ."""
     if imagery.crs != labels.crs:
         return None
-    to_labels = ~labels.transform * imagery.transform
-    column, row = round(to_labels.c), round(to_labels.f)
+    offsets = []
     for x, y in ((0, 0), (imagery.width, 0), (0, imagery.height), (imagery.width, imagery.height)):
-        found_x, found_y = to_labels * (x, y)
-        if max(abs(found_x - x - column), abs(found_y - y - row)) > SAME_GRID:
-            return None
+        label_x, label_y = mapped(~labels.transform, *mapped(imagery.transform, x, y))
+        offsets.append((label_x - x, label_y - y))
+    column, row = (round(offset) for offset in offsets[0])
+    if any(max(abs(x - column), abs(y - row)) > SAME_GRID for x, y in offsets):
+        return None
     return column, row
+
+
+def mapped(transform: Affine, x: Place, y: Place) -> tuple[Place, Place]:
+    """Places (column and row, or coordinates) under an affine map."""
+    return (
+        transform.a * x + transform.b * y + transform.c,
+        transform.d * x + transform.e * y + transform.f,
+    )
+
+
+def window_transform(transform: Affine, column: int, row: int) -> Affine:
+    """The transform of a window whose upper left pixel is at ``column``, ``row``."""
+    x, y = mapped(transform, column, row)
+    return Affine(transform.a, transform.b, x, transform.d, transform.e, y)
 
 
 def codes_on_imagery(
@@ -42,12 +61,22 @@ def codes_on_imagery(
     InputError when the label file cannot be read.
     """
     offset = shared_offset(imagery, labels)
-    if offset is None:
-        return _warped(imagery, labels, column, row, width, height)
-    return _copied(labels, column + offset[0], row + offset[1], width, height)
+    if offset is not None:
+        return _window(labels, column + offset[0], row + offset[1], width, height)
+    x, y = _label_places(imagery, labels, column, row, width, height)
+    codes = np.full((height, width), UNCOVERED, np.int32)
+    inside = (x >= 0) & (x < labels.width) & (y >= 0) & (y < labels.height)
+    if inside.any():
+        columns, rows = x[inside].astype(np.int64), y[inside].astype(np.int64)
+        left, top = int(columns.min()), int(rows.min())
+        right, bottom = int(columns.max()) + 1, int(rows.max()) + 1
+        part = _window(labels, left, top, right - left, bottom - top)
+        codes[inside] = part[rows - top, columns - left]
+    return codes
 
 
-def _copied(labels: DatasetReader, column: int, row: int, width: int, height: int) -> np.ndarray:
+def _window(labels: DatasetReader, column: int, row: int, width: int, height: int) -> np.ndarray:
+    """int32 codes of a window (pixels) of the labels' own grid, which may reach beyond it."""
     codes = np.full((height, width), UNCOVERED, np.int32)
     left, top = max(column, 0), max(row, 0)
     right, bottom = min(column + width, labels.width), min(row + height, labels.height)
@@ -59,18 +88,17 @@ def _copied(labels: DatasetReader, column: int, row: int, width: int, height: in
     return codes
 
 
-def _warped(
+def _label_places(
     imagery: DatasetReader, labels: DatasetReader, column: int, row: int, width: int, height: int
-) -> np.ndarray:
-    codes = np.full((height, width), UNCOVERED, np.int32)
-    reproject(
-        rasterio.band(labels, 1),
-        codes,
-        dst_transform=imagery.transform * Affine.translation(column, row),
-        dst_crs=imagery.crs,
-        src_nodata=labels.nodata,
-        dst_nodata=UNCOVERED,
-        resampling=Resampling.nearest,
-        tolerance=0,
-    )
-    return codes
+) -> tuple[np.ndarray, np.ndarray]:
+    """float64 [height, width]: columns and rows of the labels under the pixel centres."""
+    pixel_x, pixel_y = np.meshgrid(column + np.arange(width) + 0.5, row + np.arange(height) + 0.5)
+    east, north = mapped(imagery.transform, pixel_x, pixel_y)
+    if imagery.crs != labels.crs:
+        east, north = _projection(imagery.crs.to_wkt(), labels.crs.to_wkt()).transform(east, north)
+    return mapped(~labels.transform, east, north)
+
+
+@cache
+def _projection(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)

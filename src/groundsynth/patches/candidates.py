@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from rasterio.io import DatasetReader
@@ -116,5 +115,5 @@ def _mask(
     if cover is not None:
         codes = codes_on_imagery(source, cover, 0, top, width, cutting.size)
         covered = codes != UNCOVERED
-        mask[covered] = cutting.legend.encode(codes[covered], Path(cover.name).name)
+        mask[covered] = cutting.legend.encode(codes[covered], cover.name)
     return mask

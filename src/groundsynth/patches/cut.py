@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import shapely
 from rasterio.io import DatasetReader
-from rasterio.transform import Affine
 
 from groundsynth.landcover import Legend
+from groundsynth.patches.align import window_transform
 from groundsynth.patches.candidates import Candidate, Cutting, grid_shape, strip
 from groundsynth.patches.counts import TileCounts, write_counts
 from groundsynth.patches.growing import GrowingArray, growing_array
@@ -116,7 +116,7 @@ class _Shard:
     ) -> None:
         """Append one patch: ``image`` [3, size, size] raster values, its mask, its index row."""
         row, column = candidate.row, candidate.column
-        corner = source.transform * Affine.translation(column * stride, row * stride)
+        corner = window_transform(source.transform, column * stride, row * stride)
         polygon = footprint(corner, image.shape[-1], source.crs)
         patch_id = f"{tile}_{row:03d}_{column:03d}"
         entry = {

@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.warp import transform
 
+from groundsynth.patches.align import mapped
 from groundsynth.tables import SCHEMAS, write_table
 
 WGS_84 = CRS.from_epsg(4326)
@@ -21,7 +22,7 @@ WGS_84 = CRS.from_epsg(4326)
 
 def footprint(corner: Affine, size: int, crs: CRS) -> shapely.Polygon:
     """Polygon (EPSG:4326, longitude first, counter-clockwise) of a patch of ``size`` pixels."""
-    places = [corner * place for place in ((0, 0), (0, size), (size, size), (size, 0))]
+    places = [mapped(corner, *place) for place in ((0, 0), (0, size), (size, size), (size, 0))]
     xs, ys = zip(*places, strict=True)
     if crs != WGS_84:
         xs, ys = transform(crs, WGS_84, xs, ys)

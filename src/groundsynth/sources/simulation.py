@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
-from rasterio.transform import from_origin
+from rasterio.transform import Affine
 
 from groundsynth.errors import ConfigurationError
 from groundsynth.files import atomic
@@ -116,7 +116,7 @@ def _write_cog(
             width=window.width,
             dtype=image.dtype,
             crs=CRS.from_epsg(4326),
-            transform=from_origin(west, north, 1 / window.scale, 1 / window.scale),
+            transform=Affine(1 / window.scale, 0, west, 0, -1 / window.scale, north),
             nodata=NO_DATA,
             compress="DEFLATE",
             predictor=predictor,

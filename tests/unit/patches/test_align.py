@@ -1,0 +1,107 @@
+"""Labels on the imagery's grid against a computation from coordinates, pixel by pixel."""
+
+from pathlib import Path
+
+import numpy as np
+import pyproj
+import pytest
+import rasterio
+from rasterio.transform import Affine
+
+from groundsynth.errors import InputError
+from groundsynth.patches.align import UNCOVERED, codes_on_imagery, shared_offset
+from groundsynth.sources.rasters import open_imagery, open_labels
+
+from .conftest import write_raster
+
+UTM = "EPSG:32636"
+WGS = "EPSG:4326"
+IMAGERY_UTM = Affine(10, 0, 450000, 0, -10, 4200000)
+
+
+def by_coordinates(
+    imagery: Path, codes: np.ndarray, transform: Affine, crs: str, nodata: int | None
+) -> np.ndarray:
+    """The label pixel that each imagery pixel's centre falls into; -1 outside."""
+    with rasterio.open(imagery) as source:
+        columns, rows = np.meshgrid(np.arange(source.width) + 0.5, np.arange(source.height) + 0.5)
+        a, b, c, d, e, f = list(source.transform)[:6]
+        x, y = a * columns + b * rows + c, d * columns + e * rows + f
+        project = pyproj.Transformer.from_crs(source.crs.to_string(), crs, always_xy=True)
+    x, y = project.transform(x, y)
+    a, _, c, _, e, f = list(transform)[:6]
+    column, row = np.floor((x - c) / a).astype(int), np.floor((y - f) / e).astype(int)
+    height, width = codes.shape
+    codes = codes.astype(int)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    found = np.where(inside, codes[row.clip(0, height - 1), column.clip(0, width - 1)], UNCOVERED)
+    return found if nodata is None else np.where(found == nodata, UNCOVERED, found)
+
+
+CODES = np.random.default_rng(3).integers(1, 100, (90, 110)).astype(np.uint8)
+CASES = {
+    "same grid": (WGS, Affine(0.01, 0, 30, 0, -0.01, 37), Affine(0.01, 0, 29.83, 0, -0.01, 37.2)),
+    "same pixels, shifted": (
+        WGS,
+        Affine(0.01, 0, 30, 0, -0.01, 37),
+        Affine(0.01, 0, 29.8337, 0, -0.01, 37.2013),
+    ),
+    "coarser": (
+        WGS,
+        Affine(0.01, 0, 30, 0, -0.01, 37),
+        Affine(0.0371, 0, 28.0037, 0, -0.0313, 38.0007),
+    ),
+    "finer": (
+        WGS,
+        Affine(0.01, 0, 30, 0, -0.01, 37),
+        Affine(0.00713, 0, 29.9001, 0, -0.00631, 37.0301),
+    ),
+    "south up": (WGS, Affine(0.01, 0, 30, 0, -0.01, 37), Affine(0.01, 0, 29.9, 0, 0.01, 36.2)),
+    "rotated": (
+        UTM,
+        Affine(8, 3, 450000, -3, 8, 4200000),
+        Affine(0.0001, 0, 32.428, 0, -0.0001, 37.949),
+    ),
+    "other system": (UTM, IMAGERY_UTM, Affine(0.0001, 0, 32.428, 0, -0.0001, 37.949)),
+}
+
+
+@pytest.mark.parametrize("nodata", [None, 7])
+@pytest.mark.parametrize("case", CASES)
+def test_codes_follow_the_coordinates(tmp_path: Path, case: str, nodata: int | None) -> None:
+    crs, place, label_place = CASES[case]
+    bands = np.ones((3, 70, 80), np.uint16)
+    imagery = write_raster(tmp_path / "imagery.tif", bands, place, crs)
+    labels = write_raster(tmp_path / "labels.tif", CODES, label_place, WGS, nodata)
+    expected = by_coordinates(imagery, CODES, label_place, WGS, nodata)
+    assert (expected != UNCOVERED).mean() > 0.1
+    with open_imagery(imagery, [1]) as source, open_labels(labels) as cover:
+        assert (shared_offset(source, cover) is not None) == (case == "same grid")
+        whole = codes_on_imagery(source, cover, 0, 0, 80, 70)
+        window = codes_on_imagery(source, cover, 13, 20, 40, 31)
+    np.testing.assert_array_equal(whole, expected)
+    np.testing.assert_array_equal(window, expected[20:51, 13:53])
+
+
+def test_offset_of_tiles_of_one_grid(tmp_path: Path) -> None:
+    step = 1 / 12000
+    bands = np.ones((1, 5, 5), np.uint16)
+    imagery = write_raster(tmp_path / "i.tif", bands, Affine(step, 0, 32, 0, -step, 38), WGS)
+    labels = write_raster(
+        tmp_path / "l.tif", np.ones((36, 36), np.uint8), Affine(step, 0, 30, 0, -step, 39), WGS
+    )
+    with open_imagery(imagery, [1]) as source, open_labels(labels) as cover:
+        assert shared_offset(source, cover) == (24000, 12000)
+
+
+def test_a_raster_without_geotransform_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plain.tif"
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.open(
+            path, "w", driver="GTiff", count=1, height=4, width=4, dtype="uint8", crs=WGS
+        ) as target,
+    ):
+        target.write(np.ones((1, 4, 4), np.uint8))
+    with pytest.raises(InputError, match=r"plain.tif has no geotransform"), open_labels(path):
+        pass
