@@ -42,7 +42,9 @@ class _Sample(torch.autograd.Function):
 
     @staticmethod
     def forward(images: Tensor, grid: Tensor) -> Tensor:
-        return F.grid_sample(images, grid, align_corners=False)
+        return F.grid_sample(
+            images, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -62,7 +64,8 @@ class _Scatter(torch.autograd.Function):
         # Only the shape of this argument matters for the gradient of the images.
         images = values.new_zeros([1]).expand(size)
         backward = torch.ops.aten.grid_sampler_2d_backward
-        return backward(values, images, grid, 0, 0, False, [True, False])[0]
+        bilinear, zeros = 0, 0
+        return backward(values, images, grid, bilinear, zeros, False, [True, False])[0]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -117,7 +120,7 @@ def warp(images: Tensor, inverse: Tensor, wavelet: Tensor) -> Tensor:
     coarser = _diagonal(0.5, 0.5) @ _shift(0.5, 0.5)
     theta = to_unit @ finer.to(inverse) @ inverse @ coarser.to(inverse) @ to_pixels
     grid = F.affine_grid(theta[:, :2], [*images.shape[:2], *size], align_corners=False)
-    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    images = _Sample.apply(images, grid)
     before, after = (len(wavelet) - 1) // 2 - 2 * border, (len(wavelet) - 2) // 2 - 2 * border
     return upfirdn2d(images, wavelet, down=2, padding=[before, after] * 2, flip_filter=True)
 

@@ -85,6 +85,14 @@ def test_cutout_blackens_its_rectangle(images: Tensor) -> None:
     assert (cut == 0).sum() == 6 * 3 * 12 * 12
 
 
+def test_cutout_takes_x_before_y() -> None:
+    centre, size = torch.tensor([[0.25, 0.5]]), torch.tensor([[0.5, 0.5]])
+    cut = filters.cut_out(torch.ones(1, 1, 4, 8), centre, size)
+    expected = torch.ones(4, 8)
+    expected[1:3, 0:4] = 0
+    assert torch.equal(cut[0, 0], expected)
+
+
 def test_probability_is_per_sample() -> None:
     torch.manual_seed(1)
     pipe = AugmentPipe(brightness=0.5)
