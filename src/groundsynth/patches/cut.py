@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 import shapely
 from rasterio.io import DatasetReader
 
@@ -24,6 +25,9 @@ from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
 from groundsynth.sources.rasters import is_absent, open_imagery, open_labels, require_overlap
 from groundsynth.tables import SCHEMAS
+
+CACHE_BYTES = 256 << 20
+"""Decoded blocks that GDAL keeps: a row of the blocks of WorldCover's files is about 100 MB."""
 
 
 def cut_patches(
@@ -82,6 +86,7 @@ def cut_patches(
     )
     found: dict[str, TileCounts] = {}
     with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
         growing_array(images, (size, size, 3)) as kept_images,
         growing_array(masks, (size, size)) as kept_masks,
     ):
