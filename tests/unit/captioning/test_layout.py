@@ -108,6 +108,8 @@ def test_an_island_is_enclosed() -> None:
     found = {c.index: c for c in analyse_layout(mask).classes}
     assert found[3].enclosed_by == 0
     assert found[0].enclosed_by is None
+    at_edge = box(slice(0, 10), slice(10, 20), 3)
+    assert {c.index: c.enclosed_by for c in analyse_layout(at_edge).classes}[3] is None
     mask[:, 20:] = 2  # now it lies between two classes
     assert {c.index: c.enclosed_by for c in analyse_layout(mask).classes}[3] is None
 

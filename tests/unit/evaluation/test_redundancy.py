@@ -85,6 +85,12 @@ def test_plain_lines(tmp_path: Path) -> None:
         score(tmp_path, [path], group_by="g")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_bytes("\ufeffcaption,g\r\nx,1\r\nx,1\r\n".encode())
+    found = score(tmp_path, [tmp_path / "c.csv"])
+    assert (found["captions"], found["unique"]) == (2, 1)
+
+
 def test_several_files_count_together(tmp_path: Path) -> None:
     first = write(tmp_path / "a.csv", ["x", "y"], ["1", "1"])
     second = write(tmp_path / "b.parquet", ["y", "z"], ["2", "2"])

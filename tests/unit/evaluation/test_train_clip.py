@@ -136,6 +136,12 @@ def test_matched_pairs_score_above_shuffled_ones(settings: dict[str, Any]) -> No
     pairs = read_pairs(settings["images"], settings["indices"], settings["captions"], "test")
     again = measure_alignment(model, pairs)
     assert again["matched_cosine"] == pytest.approx(figures["test_matched_cosine"], abs=1e-5)
+    texts = [captions[0] for captions in pairs.captions]
+    cosines = (model.embed_texts(texts) @ model.embed_images(pairs.pixels(range(6))).T).numpy()
+    others = [cosines[i, j] for i in range(6) for j in range(6) if i != j]
+    assert again["shuffled_cosine"] == pytest.approx(float(np.mean(others)), abs=1e-5)
+    ranks = [1 + sum(cosines[i] > cosines[i, i]) for i in range(6)]
+    assert again["median_rank"] == np.median(ranks)
 
 
 def test_a_stopped_training_ends_in_the_same_weights(
