@@ -24,10 +24,6 @@ AGAIN = "delete it and run the stage that writes it again"
 def new_array(path: Path, shape: tuple[int, ...], dtype: str = "uint8") -> Iterator[np.ndarray]:
     """Yield a writable array of ``shape``, memory-mapped; it becomes ``path`` on success."""
     with atomic(path) as temporary:
-        if 0 in shape:  # an empty file cannot be mapped
-            _save(temporary, np.zeros(shape, dtype))
-            yield np.zeros(shape, dtype)
-            return
         array = open_memmap(temporary, mode="w+", dtype=np.dtype(dtype), shape=shape)
         _reserve(temporary)
         yield array
@@ -43,13 +39,8 @@ def _reserve(path: Path) -> None:
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write ``array`` as an uncompressed ``.npy`` file, atomically."""
-    with atomic(path) as temporary:
-        _save(temporary, np.ascontiguousarray(array))
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def open_array(path: Path, dimensions: int | None = None) -> np.ndarray:
@@ -60,7 +51,7 @@ def open_array(path: Path, dimensions: int | None = None) -> np.ndarray:
     another kind.
     """
     try:
-        array = _mapped(path)
+        array = open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run the stage that writes it.") from None
     except (ValueError, OSError, EOFError) as error:
@@ -68,21 +59,6 @@ def open_array(path: Path, dimensions: int | None = None) -> np.ndarray:
     if dimensions is not None and array.ndim != dimensions:
         raise InputError(f"{path} has {array.ndim} axes instead of {dimensions}; {AGAIN}.")
     return array
-
-
-def _mapped(path: Path) -> np.ndarray:
-    """Map a file, or read it where it holds no element, which cannot be mapped."""
-    with path.open("rb") as stream:
-        version = np.lib.format.read_magic(stream)
-        read_header = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, fortran, dtype = read_header(stream)
-        if 0 in shape:
-            return np.zeros(shape, dtype, order="F" if fortran else "C")
-    return open_memmap(path, mode="r")
 
 
 class JoinedArrays:

@@ -139,7 +139,7 @@ def read_table(
         found = file.schema_arrow
         for field in wanted:
             _check_column(path, found, field)
-        table = file.read(columns=wanted.names).select(wanted.names)
+        table = file.read(columns=wanted.names)
         arrays = [_plain(table[field.name]).cast(field.type) for field in wanted]
     return pa.Table.from_arrays(arrays, schema=wanted.with_metadata(found.metadata))
 

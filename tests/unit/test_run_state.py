@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -180,6 +181,22 @@ def test_a_link_in_the_state_is_removed_and_not_followed(shard: Path, tmp_path: 
     assert (tmp_path / "elsewhere" / "kept").exists()
 
 
+def test_a_removal_that_was_cut_short_does_not_look_whole(
+    shard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    part = saved(shard)
+    monkeypatch.setattr(shutil, "rmtree", fail)
+    with pytest.raises(OSError, match="Input/output"), opened(shard) as run:
+        run.complete()
+    monkeypatch.undo()
+    assert part.exists()
+    with opened(shard):
+        assert not part.exists()
+
+
 # Signals and time
 
 
@@ -356,6 +373,25 @@ def test_a_holder_elsewhere_with_a_standing_heart_is_followed(start: Callable[..
     second.says("on node17: waiting")
     assert second.begun() == "began at 5"
     assert second.ends() == 0
+
+
+def test_only_the_holder_removes_the_state(shard: Path, tmp_path: Path) -> None:
+    """Neither who found the work done nor who lost the lease may complete it away."""
+    part, output = saved(shard), tmp_path / "model.json"
+    held = part.parents[1] / lease.NAME
+    elsewhere = json.dumps({"host": "node17", "pid": 7})
+    held.write_text(elsewhere)
+    output.touch()
+    with opened(shard, outputs=[output]) as run:
+        assert run.finished_elsewhere
+        run.complete()
+    assert part.exists()
+    with opened(shard) as run:
+        held.write_text(elsewhere)
+        assert run.lost.wait(5)
+        run.complete()
+    assert part.exists()
+    assert held.read_text() == elsewhere
 
 
 def test_waiting_ends_in_this_process_too(shard: Path) -> None:

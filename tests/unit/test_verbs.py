@@ -5,11 +5,15 @@ import json
 import subprocess
 import sys
 import typing
+from pathlib import Path
 
 import pytest
 
 from groundsynth.cli import load_verb, parser_of
+from groundsynth.configuration_schema import Schema, load_yaml, node_at
 from groundsynth.verbs import VERBS
+
+SCHEMA: Schema = load_yaml(Path(__file__).parents[2] / "config" / "config.schema.yaml")
 
 LIGHT = (
     "simulate-imagery",
@@ -23,6 +27,18 @@ LIGHT = (
     "write-report",
     "estimate",
 )
+CHOICES = {
+    ("patches", "scaling"): ("cut-patches", "scaling"),
+    ("splits", "method"): ("cut-patches", "split_method"),
+    ("gan", "unconditional", "architecture"): ("train-stylegan", "architecture"),
+    ("gan", "unconditional", "augment"): ("train-stylegan", "augment"),
+    ("gan", "conditional", "discriminator"): ("train-spade", "discriminator"),
+    ("segmentation", "loss"): ("train-segmentation", "loss"),
+    ("segmentation", "budget"): ("train-segmentation", "budget"),
+    ("segmentation", "labeller", "architecture"): ("train-segmentation", "architecture"),
+    ("captions", "vllm", "dtype"): ("caption-vllm", "dtype"),
+}
+
 IMPORTS = """
 import importlib, json, sys
 found = {}
@@ -80,3 +96,16 @@ def test_reading_the_snakefile_imports_nothing_heavy_and_is_quick() -> None:
     heavy, seconds = json.loads(done.stdout)
     assert heavy == []
     assert seconds < 1
+
+
+@pytest.mark.parametrize(("place", "option"), CHOICES.items())
+def test_a_verb_takes_every_configured_choice(
+    place: tuple[str, ...], option: tuple[str, str]
+) -> None:
+    choices = node_at(SCHEMA, place)["enum"]
+    verb, parameter = option
+    hint = typing.get_type_hints(load_verb(verb))[parameter]
+    if typing.get_origin(hint) is typing.Literal:
+        assert set(choices) <= set(typing.get_args(hint))
+    else:
+        assert hint is str
