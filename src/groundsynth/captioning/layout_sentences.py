@@ -116,7 +116,7 @@ def _first(words: Wording, layout: Layout, by_index: dict[int, ClassLayout]) -> 
     listed = words.group(others, join([_located(words, by_index[i]) for i in others]))
     text = opening(words) + _where_first(words, by_index[major[0]])
     if len(major) == 1:
-        frames = EXCEPT if len(others) == 1 else EXCEPT[:1]
+        frames = EXCEPT if len(words.order) == 2 else EXCEPT[:1]
         return words.draw(frames).format(opening=text, others=listed)
     return text + words.draw(WITH).format(others=listed)
 

@@ -77,6 +77,14 @@ def test_hybrid_speaks_of_the_layout(captions: list[tuple[np.ndarray, list[str]]
     assert np.mean(told) > 0.8
 
 
+def test_only_means_that_there_is_nothing_else(
+    captions: list[tuple[np.ndarray, list[str]]],
+) -> None:
+    for mask, (_, hybrid) in captions:
+        if re.search(r"broken only by|the exception is", hybrid):
+            assert len(set(np.unique(mask)) - {255}) == 2, hybrid
+
+
 def test_captions_are_sentences_that_fit(captions: list[tuple[np.ndarray, list[str]]]) -> None:
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     tokens = []
