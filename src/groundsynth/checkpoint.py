@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from groundsynth.errors import OutputError
 from groundsynth.files import atomic, flush_to_disk
 
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -31,10 +32,22 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     if fault := _fault(state):
         raise TypeError(f"the state{fault}, which a checkpoint may not hold")
     with atomic(folder / LATEST) as temporary:
-        torch.save({**state, "random_states": random_states()}, temporary)
+        _write({**state, "random_states": random_states()}, temporary)
         flush_to_disk(temporary)  # the one before stays in its place until the new one is whole
         with suppress(FileNotFoundError):
             (folder / LATEST).replace(folder / PREVIOUS)
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:
+        if "inline_container" not in str(error):  # the writer of files; a GPU fails otherwise
+            raise
+        raise OutputError(
+            f"The checkpoint {path.parent / LATEST} cannot be written; free space and start again "
+            "(the one before it is kept)."
+        ) from error
 
 
 def _fault(value: Any) -> str:

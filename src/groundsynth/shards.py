@@ -39,8 +39,8 @@ def _reserve(path: Path) -> None:
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write ``array`` as an uncompressed ``.npy`` file, atomically."""
-    with atomic(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+    with new_array(path, array.shape, array.dtype.str) as whole:
+        whole[...] = array
 
 
 def open_array(path: Path, dimensions: int | None = None) -> np.ndarray:

@@ -1,9 +1,11 @@
-"""Processes that hold a state folder, for the tests of the run state and its lease."""
+"""Faults to test with: processes that hold a state folder and are killed, a disk that is full."""
 
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,17 @@ class Job:
     def ends(self) -> int:
         """Exit code of the job."""
         return self.process.wait(timeout=30)
+
+
+@contextmanager
+def small_files(size: int) -> Iterator[None]:
+    """No file can grow beyond ``size`` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:

@@ -17,6 +17,9 @@ import torch
 
 from groundsynth import checkpoint
 from groundsynth.checkpoint import LATEST, PREVIOUS, load_checkpoint, save_checkpoint
+from groundsynth.errors import OutputError
+
+from .conftest import small_files
 
 CPU = torch.device("cpu")
 
@@ -165,6 +168,26 @@ def test_an_error_while_writing_keeps_the_newest(
         save_checkpoint(tmp_path, {"step": 2})
     assert (load_checkpoint(tmp_path, CPU) or {})["step"] == 1
     assert {path.name for path in tmp_path.iterdir()} == {LATEST, PREVIOUS}
+
+
+def test_a_full_disk_keeps_the_newest(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"step": 1})
+    with (
+        small_files(100_000),
+        pytest.raises(OutputError, match=r"checkpoint\.pt cannot be written"),
+    ):
+        save_checkpoint(tmp_path, {"step": 2, "weights": torch.ones(100_000)})
+    assert (load_checkpoint(tmp_path, CPU) or {})["step"] == 1
+    assert {path.name for path in tmp_path.iterdir()} == {LATEST}
+
+
+def test_a_failing_device_is_no_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(value: Any, path: Path) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(checkpoint.torch, "save", fail)
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        save_checkpoint(tmp_path, {"step": 1})
 
 
 SAVING = """

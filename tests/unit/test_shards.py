@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groundsynth.errors import InputError
+from groundsynth.errors import InputError, OutputError
 from groundsynth.shards import JoinedArrays, new_array, open_array, write_array
+
+from .conftest import small_files
 
 SHAPE = (5, 4, 4, 3)
 
@@ -50,6 +52,20 @@ def test_a_new_array_takes_its_space_at_once(tmp_path: Path) -> None:
     with new_array(tmp_path / "a.npy", (1 << 20,)):
         (temporary,) = tmp_path.iterdir()
         assert temporary.stat().st_blocks * 512 >= 1 << 20
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = numbered(tmp_path / "a.npy", [1])
+
+    def write() -> None:
+        with new_array(path, (1 << 20,)) as array:
+            array[:] = 1
+
+    for attempt in (write, lambda: write_array(path, np.ones(1 << 20, np.uint8))):
+        with small_files(100_000), pytest.raises(OutputError, match=r"a\.npy cannot be written"):
+            attempt()
+    assert open_array(path)[0, 0, 0, 0] == 1
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_mapped_shard_outlives_its_replacement(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from groundsynth.errors import InputError
+from groundsynth.errors import InputError, OutputError
 from groundsynth.landcover import Legend
 from groundsynth.tables import (
     SCHEMAS,
@@ -17,6 +18,8 @@ from groundsynth.tables import (
     read_tables,
     write_table,
 )
+
+from .conftest import small_files
 
 HISTORY: dict[str, list[Any]] = {
     "step": [1, 2],
@@ -39,7 +42,7 @@ PATCH: dict[str, list[Any]] = {
 }
 
 
-def history(path: Path, **changes: list[Any]) -> Path:
+def history(path: Path, **changes: Any) -> Path:
     write_table(path, {**HISTORY, **changes}, "history", {"verb": "train"})
     return path
 
@@ -90,6 +93,17 @@ def test_values_that_do_not_fit_leave_the_old_table(tmp_path: Path, wrong: list[
     with pytest.raises((ValueError, TypeError)):
         history(path, step=wrong)
     assert read_table(path, "history")["step"].to_pylist() == [1, 2]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_table(tmp_path: Path) -> None:
+    path = history(tmp_path / "a.parquet")
+    random = np.random.default_rng(0)
+    rows: dict[str, Any] = {k: random.random(100_000) for k in ("seconds", "value")}
+    rows |= {k: np.arange(100_000) for k in ("step", "images")}
+    with small_files(100_000), pytest.raises(OutputError, match=r"a\.parquet cannot be written"):
+        history(path, **rows, name=["loss"] * 100_000)
+    assert read_table(path, "history").to_pydict() == HISTORY
     assert list(tmp_path.iterdir()) == [path]
 
 
