@@ -55,6 +55,8 @@ def advance_stylegan(
     runtime: float | None,
     receipt: Path,
     style_mixing: float = 0.9,
+    layer_noise: bool = True,
+    mapping_rate: float = 0.01,
 ) -> None:
     """Train StyleGAN2 or StyleGAN3 in one time slot of a chain.
 
@@ -62,8 +64,8 @@ def advance_stylegan(
     from the train split only. Continues from ``state`` and leaves its own state there;
     ``receipt`` (JSON) says how far the training has come. Lengths (kimg, ema_kimg, tick_kimg) are
     thousands of images, ``runtime`` is minutes. ``augment`` geometry adds quarter turns to the
-    patches, ada shows augmented images to the discriminator only. Path-length regularisation and
-    style mixing belong to StyleGAN2; StyleGAN3 takes 0 for both.
+    patches, ada shows augmented images to the discriminator only. Path-length regularisation,
+    style mixing and ``layer_noise`` belong to StyleGAN2; StyleGAN3 takes 0, 0 and false.
     """
     options = dict(locals())
     advance(_slot(options), lambda: build(options))
@@ -103,6 +105,8 @@ def train_stylegan(
     history: Path,
     preview: Path,
     style_mixing: float = 0.9,
+    layer_noise: bool = True,
+    mapping_rate: float = 0.01,
 ) -> None:
     """Train StyleGAN2 or StyleGAN3 in the last of ``slots`` time slots and write the generator.
 
@@ -179,12 +183,17 @@ def generator_keywords(options: dict[str, Any], resolution: int) -> dict[str, An
         "w_dim": options["w_dim"],
         "img_resolution": resolution,
         "img_channels": 3,
-        "mapping_kwargs": {"num_layers": options["mapping_layers"]},
+        "mapping_kwargs": {
+            "num_layers": options["mapping_layers"],
+            "lr_multiplier": options["mapping_rate"],
+        },
         "channel_base": options["channel_base"] * (2 if rotation else 1),
         "channel_max": options["channel_max"] * (2 if rotation else 1),
         **_low_precision(options),
     }
-    if options["architecture"] != "stylegan2":
+    if options["architecture"] == "stylegan2":
+        keywords["use_noise"] = options["layer_noise"]
+    else:
         keywords["magnitude_ema_beta"] = 0.5 ** (options["batch"] / 20_000)
     if rotation:
         keywords |= {"conv_kernel": 1, "use_radial_filters": True}
