@@ -108,6 +108,16 @@ def test_a_broken_checkpoint_is_passed_over(
     assert len(message.splitlines()) == 1
 
 
+def test_an_object_that_may_not_be_loaded_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in range(2):
+        save_checkpoint(tmp_path, {"step": step})
+    torch.save({"step": 2, "path": Path("a")}, tmp_path / LATEST)
+    assert (load_checkpoint(tmp_path, CPU) or {})["step"] == 0
+    assert f"{tmp_path / LATEST} cannot be read" in capsys.readouterr().err
+
+
 def test_two_broken_checkpoints_start_the_training_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -182,6 +182,23 @@ def test_a_lease_taken_meanwhile_is_given_back(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_a_finished_holder_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+    removed: list[Path] = []
+
+    def make_and_remove(path: Path, *args: Any, **options: Any) -> None:
+        make(path, *args, **options)
+        if not removed:
+            removed.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", make_and_remove)
+    with hold_lease(tmp_path / "state", never):
+        assert (removed, (tmp_path / "state" / NAME).exists()) == ([tmp_path / "state"], True)
+
+
 def test_a_folder_that_cannot_be_made_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
