@@ -1,0 +1,96 @@
+"""``make setup``: nothing to do the second time, a sentence on a machine that is unfit."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groundsynth import setup_environment
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a lock and the stamp of a finished environment with the extra test."""
+    (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
+    (tmp_path / "requirements.lock").write_text("numpy==2.3.5\n", "utf-8")
+    (tmp_path / ".venv").mkdir()
+    stamp = tmp_path / ".venv" / "groundsynth.stamp"
+    monkeypatch.setattr(setup_environment, "ROOT", str(tmp_path))
+    monkeypatch.setattr(setup_environment, "VENV", str(stamp.parent))
+    monkeypatch.setattr(setup_environment, "STAMP", str(stamp))
+    monkeypatch.setattr(setup_environment, "PYTHON", str(stamp.parent / "bin" / "python"))
+    stamp.write_text(" ".join(setup_environment.wanted_stamp(["test"])) + "\n", "utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Commands that would have been run; all succeed."""
+    made: list[tuple[str, ...]] = []
+
+    def call(words: tuple[str, ...], **_: object) -> int:
+        made.append(tuple(words))
+        return 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    return made
+
+
+def test_a_finished_environment_is_left_alone(root: Path, calls: list[tuple[str, ...]]) -> None:
+    assert setup_environment.main(["test"]) == 0
+    assert setup_environment.main([]) == 0, "one with more extras serves as well"
+    assert not calls
+
+
+@pytest.mark.parametrize("change", ["lock", "extra", "interrupted"])
+def test_an_outdated_environment_is_completed(
+    root: Path, calls: list[tuple[str, ...]], change: str
+) -> None:
+    extras = ["test", "vllm"] if change == "extra" else ["test"]
+    if change == "lock":
+        (root / "requirements.lock").write_text("numpy==2.3.6\n", "utf-8")
+    if change == "interrupted":
+        (root / ".venv" / "groundsynth.stamp").unlink()
+    assert setup_environment.main(extras) == 0
+    assert "requirements.lock" in calls[-1]
+    assert calls[-1][-2 * len(extras) :] == tuple(w for e in extras for w in ("--extra", e))
+    done = len(calls)
+    assert setup_environment.main(extras) == 0
+    assert len(calls) == done
+
+
+def test_a_failed_installation_ends_with_its_code_and_leaves_no_stamp(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / ".venv" / "groundsynth.stamp").unlink()
+    monkeypatch.setattr(subprocess, "call", lambda words, **_: 7)
+    with pytest.raises(SystemExit) as ended:
+        setup_environment.main([])
+    assert ended.value.code == 7
+    assert "start again" in capsys.readouterr().err
+    assert not setup_environment.up_to_date([])
+
+
+@pytest.mark.parametrize("version", [(3, 10, 14), (3, 14, 0), (2, 7, 18)])
+def test_an_unfit_python_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
+    problem = setup_environment.unfit_machine()
+    assert problem is not None
+    assert f"Python {version[0]}.{version[1]} " in problem
+    assert "PYTHON=python3" in problem
+    assert setup_environment.main([]) == 1
+
+
+def test_a_full_disk_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / ".venv" / "groundsynth.stamp").unlink()
+    monkeypatch.setattr(setup_environment, "NEEDED_GB", 1e9)
+    problem = setup_environment.unfit_machine()
+    assert problem is not None
+    assert str(root) in problem
+
+
+def test_this_machine_is_fit() -> None:
+    assert setup_environment.unfit_machine() is None
