@@ -2,6 +2,7 @@
 
 ``advance_*`` are the slots before the last: they train until their time is spent, and write a
 receipt. ``train_*`` is the last slot and declares the model; it fails unless training is complete.
+Their priority is higher, because everything synthetic waits for them.
 """
 
 
@@ -16,6 +17,7 @@ rule advance_stylegan:
         "logs/advance_stylegan/{slot}.log",
     benchmark:
         "benchmarks/advance_stylegan/{slot}.tsv"
+    priority: 10
     conda:
         "../envs/gan.yaml"
     threads: 8
@@ -55,6 +57,7 @@ rule train_stylegan:
         "logs/train_stylegan.log",
     benchmark:
         "benchmarks/train_stylegan.tsv"
+    priority: 10
     conda:
         "../envs/gan.yaml"
     threads: 8
@@ -94,6 +97,7 @@ rule advance_spade:
         "logs/advance_spade/{slot}.log",
     benchmark:
         "benchmarks/advance_spade/{slot}.tsv"
+    priority: 10
     conda:
         "../envs/gan.yaml"
     threads: 8
@@ -135,6 +139,7 @@ rule train_spade:
         "logs/train_spade.log",
     benchmark:
         "benchmarks/train_spade.tsv"
+    priority: 10
     conda:
         "../envs/gan.yaml"
     threads: 8

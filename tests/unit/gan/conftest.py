@@ -135,6 +135,7 @@ def spade(shards: RealShards, tmp_path: Path) -> Make:
             "legend": LEGEND,
             "base_channels": 4,
             "latent": 4,
+            "noise_channels": 1,
             "discriminator": "unet",
             "discriminator_channels": 4,
             "consistency_weight": 1.0,

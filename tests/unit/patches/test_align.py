@@ -83,15 +83,15 @@ def test_codes_follow_the_coordinates(tmp_path: Path, case: str, nodata: int | N
     np.testing.assert_array_equal(window, expected[20:51, 13:53])
 
 
-def test_offset_of_tiles_of_one_grid(tmp_path: Path) -> None:
-    step = 1 / 12000
-    bands = np.ones((1, 5, 5), np.uint16)
-    imagery = write_raster(tmp_path / "i.tif", bands, Affine(step, 0, 32, 0, -step, 38), WGS)
-    labels = write_raster(
-        tmp_path / "l.tif", np.ones((36, 36), np.uint8), Affine(step, 0, 30, 0, -step, 39), WGS
-    )
-    with open_imagery(imagery, [1]) as source, open_labels(labels) as cover:
-        assert shared_offset(source, cover) == (24000, 12000)
+@pytest.mark.parametrize("per_degree", [12000, 700, 333])
+def test_offsets_of_tiles_of_one_grid(tmp_path: Path, per_degree: int) -> None:
+    step, ones = 1 / per_degree, np.ones((6, 6), np.uint8)
+    labels = write_raster(tmp_path / "l.tif", ones, Affine(step, 0, 30, 0, -step, 39), WGS)
+    for column in range(0, 3 * per_degree, per_degree // 7):
+        place = Affine(step, 0, 30 + column * step, 0, -step, 39 - 2 * column * step)
+        imagery = write_raster(tmp_path / "i.tif", ones, place, WGS)
+        with open_imagery(imagery, [1]) as source, open_labels(labels) as cover:
+            assert shared_offset(source, cover) == (column, 2 * column)
 
 
 def test_a_raster_without_geotransform_is_named(tmp_path: Path) -> None:

@@ -61,6 +61,23 @@ def test_the_index_says_where_each_patch_lies(cut: Cut, tiles: Tiles) -> None:
     assert str(tiles.folder) not in json.dumps(record)
 
 
+@pytest.mark.parametrize("step", [-10, 10])
+def test_footprints_run_counter_clockwise_from_any_grid(
+    cut: Cut, tmp_path: Path, step: float
+) -> None:
+    place = Affine(10, 0, 450000, 0, step, 4200000)
+    bands, codes = np.ones((3, 40, 40), np.uint8), np.full((40, 40), 10, np.uint8)
+    imagery = write_raster(tmp_path / "a.tif", bands, place, "EPSG:32636")
+    labels = write_raster(tmp_path / "b.tif", codes, place, "EPSG:32636")
+    shard = cut([imagery], labels, scaling="none")
+    frame = geopandas.read_parquet(tmp_path / "patches" / "s.index.parquet")
+    assert frame.geometry.exterior.is_ccw.all()
+    back = frame.to_crs("EPSG:32636").geometry.total_bounds
+    south = min(4200000, 4200000 + 32 * step)
+    assert back == pytest.approx((450000, south, 450320, south + 320), abs=0.01)
+    assert shard.index.column("crs").to_pylist() == ["EPSG:32636"] * 4
+
+
 def test_overlapping_patches(cut: Cut, tiles: Tiles) -> None:
     shard = cut(tiles.imagery[:1], tiles.labels, size=32, stride=8)
     assert len(shard.ids) == 9 * 9

@@ -87,6 +87,7 @@ def test_killed_training_ends_as_one_that_was_not(
     arguments: Arguments, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     changes = {"mix": "all", "mix_parts": MIXED, "architecture": "deeplabv3plus", "epochs": 3}
+    changes["schedule"] = "plateau" if stop == 1 else "cosine"
     whole = arguments(folder="whole", **changes)
     train_segmentation(**whole)
     halved = arguments(folder="halved", **changes)
@@ -175,6 +176,18 @@ def test_training_stops_early_and_keeps_the_best_round(
     assert not all(torch.equal(weights[name], value) for name, value in rounds[2].items())
 
 
+def test_cosine_schedule_falls_to_nothing_whatever_the_validation_says(
+    arguments: Arguments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "scores", lambda counts: {"f1": 0.1, "iou": 0.1})
+    given = arguments(schedule="cosine", epochs=4, steps=4, patience=0)
+    train_segmentation(**given)
+    history = read_table(given["history"], "history").to_pylist()
+    rates = [row["value"] for row in history if row["name"] == "learning_rate"]
+    expected = [2e-3 * (1 + np.cos(np.pi * step / 4)) / 2 for step in range(4)]
+    assert rates == pytest.approx(expected)
+
+
 def test_loss_that_is_no_number_is_reported(
     arguments: Arguments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +219,14 @@ def test_what_cannot_work_is_refused(
     with pytest.raises(kind, match=message):
         train_segmentation(**given)
     assert not given["model"].exists()
+
+
+def test_training_in_bfloat16_gives_finite_float32_weights(arguments: Arguments) -> None:
+    given = arguments(precision="bfloat16", epochs=1, steps=2)
+    train_segmentation(**given)
+    weights = outputs(given)[0]
+    assert {w.dtype for w in weights.values()} == {torch.float32, torch.int64}
+    assert all(torch.isfinite(value).all() for value in weights.values())
 
 
 def test_model_on_synthetic_patches_only_is_tested_on_real_ones(arguments: Arguments) -> None:
