@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 from groundsynth.segmentation.losses import LossName
+
+Schedule = Literal["plateau", "cosine"]
+"""``plateau`` (the paper): x 0.1 when the F1 stops rising; ``cosine``: down to 0 over the budget,
+for budgets too short to wait for a plateau (Loshchilov and Hutter 2017, without restarts)."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,7 @@ class Settings:
     """Step at which each round ends and validation takes place; the last one ends training."""
     batch: int
     learning_rate: float
+    schedule: Schedule
     weight_decay: float
     patience: int
     """Rounds without a better F1 until the learning rate falls."""
@@ -24,6 +31,11 @@ class Settings:
     loss: LossName
     seed: int
     precision: str
+
+    def cosine_rate(self, step: int) -> float:
+        """Learning rate of ``step`` in the schedule ``cosine``."""
+        done = step / self.round_ends[-1]
+        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
 def round_ends(budget: str, epochs: int, steps: int, patches: int, batch: int) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The training loop of a segmentation model (paper, section on segmentation experiments).
 
 AdamW; after each round the macro F1 on the real validation split decides about the learning rate
-(x 0.1 on a plateau), about stopping early, and about the weights that are kept.
+(schedule ``plateau``), about stopping early, and about the weights that are kept.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ class Trainer:
     def _train_step(self, images: np.ndarray, masks: np.ndarray) -> None:
         """One step of AdamW; what is drawn depends on the seed and the step alone."""
         self.model.train()
+        if self.settings.schedule == "cosine":
+            self.optimizer.param_groups[0]["lr"] = self.settings.cosine_rate(self.step)
         random = np.random.default_rng([self.settings.seed, self.step, 1])
         x, truth = augment(as_images(images, self.device), as_masks(masks, self.device), random)
         with autocast(self.device, self.settings.precision):
@@ -123,8 +125,9 @@ class Trainer:
         self._judge(figures["f1"])
 
     def _judge(self, f1: float) -> None:
-        """Keep the weights if they are the best so far; let the schedule see the F1."""
-        self.schedule.step(f1)
+        """Keep the weights if they are the best so far; let the plateau schedule see the F1."""
+        if self.settings.schedule == "plateau":
+            self.schedule.step(f1)
         self.rounds_since_best += 1
         if f1 > self.best_f1:
             self.best_f1, self.rounds_since_best = f1, 0

@@ -25,7 +25,7 @@ from groundsynth.segmentation.mixes import Mix
 from groundsynth.segmentation.models import Description, save_model, sidecar_of
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.segmentation.populations import open_population
-from groundsynth.segmentation.settings import Settings, round_ends
+from groundsynth.segmentation.settings import Schedule, Settings, round_ends
 from groundsynth.segmentation.trainer import Trainer
 from groundsynth.tables import write_table
 
@@ -61,6 +61,7 @@ def train_segmentation(
     stop_patience: int,
     clip_norm: float,
     loss: LossName = "dice",
+    schedule: Schedule = "plateau",
     seed: int,
     device: str,
     precision: Precision,
@@ -76,9 +77,10 @@ def train_segmentation(
     Reads shards of images uint8 (N, H, W, 3) and masks uint8 (N, H, W) with their indices; the
     lists of a synthetic population may be empty where ``mix_parts`` asks for none of it. With
     the budget ``epochs`` a round is one pass over the mix; with ``steps`` all mixes take
-    ``steps`` steps, in ``epochs`` rounds. Validation closes each round. ``runtime`` is in
-    minutes. Writes the weights of the best round to ``model`` with a JSON sidecar, the training
-    ``history``, and ``confusion``: K x K pixel counts of each real test patch.
+    ``steps`` steps, in ``epochs`` rounds. Validation closes each round. The learning rate falls
+    on a plateau of ``patience`` rounds, or along a cosine. ``runtime`` is in minutes. Writes the
+    weights of the best round to ``model`` with a JSON sidecar, the training ``history``, and
+    ``confusion``: K x K pixel counts of each real test patch.
     """
     classes = Legend.from_json(legend).names
     chosen = Mix.from_parts(mix, mix_parts)
@@ -92,6 +94,7 @@ def train_segmentation(
         round_ends=round_ends(budget, epochs, steps, len(splits["train"]), batch),
         batch=batch,
         learning_rate=learning_rate,
+        schedule=schedule,
         weight_decay=weight_decay,
         patience=patience,
         stop_patience=stop_patience,
