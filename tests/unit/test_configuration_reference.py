@@ -44,8 +44,12 @@ def test_it_is_written_where_it_belongs(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("config.yaml", "config.schema.yaml"):
         shutil.copy(CONFIG_FOLDER / name, tmp_path)
     (tmp_path / "mine.yaml").write_text("# My own area.\nrun: {name: mine}\n")
+    schema = (tmp_path / "config.schema.yaml").read_text("utf-8")
+    other = schema.replace("Name of the run as it stands in the report.", "Name <run> | title.")
+    (tmp_path / "config.schema.yaml").write_text(other, "utf-8")
     monkeypatch.setattr(configuration_reference, "CONFIG_FOLDER", tmp_path)
     assert main() == 0
     text = (tmp_path / "README.md").read_text("utf-8")
     assert "| `mine.yaml` | My own area. |" in text
+    assert r"| Name &lt;run> \| title. |" in text
     assert text == reference(tmp_path)

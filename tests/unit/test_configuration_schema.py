@@ -92,8 +92,8 @@ def test_a_node_is_found_by_its_place() -> None:
 
 
 def test_what_a_node_says_itself_wins() -> None:
-    node = resolved(SCHEMA, {"$ref": "#/$defs/count", "description": "Its own."})
-    assert (node["description"], node["minimum"]) == ("Its own.", 0)
+    node = resolved(SCHEMA, {"$ref": "#/$defs/name", "description": "Its own."})
+    assert (node["description"], node["type"]) == ("Its own.", "string")
 
 
 @pytest.mark.parametrize(
