@@ -67,6 +67,7 @@ rule train_segmentation:
         batch=lookup(within=config, dpath="segmentation/batch"),
         learning_rate=lookup(within=config, dpath="segmentation/learning_rate"),
         weight_decay=lookup(within=config, dpath="segmentation/weight_decay"),
+        schedule=lookup(within=config, dpath="segmentation/schedule"),
         patience=lookup(within=config, dpath="segmentation/patience"),
         stop_patience=lookup(within=config, dpath="segmentation/stop_patience"),
         clip_norm=lookup(within=config, dpath="segmentation/clip_norm"),
@@ -88,7 +89,7 @@ rule train_segmentation:
         "{params.encoder:q} --loss {params.loss:q} --budget {params.budget:q} --epochs "
         "{params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
-        "--patience {params.patience:q} --stop-patience {params.stop_patience:q} "
+        "--schedule {params.schedule:q} --patience {params.patience:q} --stop-patience {params.stop_patience:q} "
         "--clip-norm {params.clip_norm:q} --seed {wildcards.seed:q} --device "
         "{params.device:q} --precision {params.precision:q} --state "
         "work/train_segmentation/{wildcards.mix:q}/{wildcards.architecture:q}/{wildcards.seed:q} "

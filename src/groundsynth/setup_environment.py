@@ -21,7 +21,7 @@ STAMP = os.path.join(VENV, "groundsynth.stamp")
 PYTHON = os.path.join(VENV, "bin", "python")
 
 
-def main(extras):
+def main(extras: list) -> int:
     """Make or complete the environment with the given extras of pyproject.toml; 0 on success."""
     problem = unfit_machine()
     if problem:
@@ -34,7 +34,7 @@ def main(extras):
         return install(extras)
 
 
-def unfit_machine():
+def unfit_machine() -> "str | None":
     """What this machine lacks, in one sentence; None if it lacks nothing."""
     version = "%d.%d" % sys.version_info[:2]
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
@@ -65,7 +65,7 @@ def unfit_machine():
     return None
 
 
-def wanted_stamp(extras):
+def wanted_stamp(extras: list) -> list:
     """Digest of everything that the environment is made from."""
     digest = hashlib.sha256((UV + sys.version).encode())
     for name in ("pyproject.toml", "requirements.lock"):
@@ -74,7 +74,7 @@ def wanted_stamp(extras):
     return [digest.hexdigest(), *sorted(extras)]
 
 
-def up_to_date(extras):
+def up_to_date(extras: list) -> bool:
     """Whether the environment was completed from this lock with at least these extras."""
     try:
         with open(STAMP) as stream:
@@ -85,7 +85,7 @@ def up_to_date(extras):
     return found[:1] == wanted[:1] and set(wanted) <= set(found)
 
 
-def install(extras):
+def install(extras: list) -> int:
     """Make the environment; keeps what an interrupted installation has finished."""
     print(
         "Setting up .venv: the packages take 6.6 GB on disk (PyTorch with its CUDA libraries); "
@@ -108,7 +108,7 @@ def install(extras):
     return 0
 
 
-def run(*words):
+def run(*words: str) -> None:
     """Run a command in the root folder; on failure end with its exit code and a sentence."""
     code = subprocess.call(words, cwd=ROOT)
     if code:

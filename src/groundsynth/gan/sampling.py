@@ -108,7 +108,7 @@ def sample_conditional(
 
     def synthesise(part: np.ndarray) -> torch.Tensor:
         condition = torch.from_numpy(patches.masks_at(positions[part])).to(where)
-        z = latents(seeds[part], generator.latent_dim).to(where)
+        z = latents(seeds[part], generator.z_size).to(where)
         with autocast(where, precision):
             made: torch.Tensor = generator(one_hot(condition, len(names)), z)
         return made

@@ -1,9 +1,9 @@
 """SPADE: synthesis of an image from a land-cover map (Park et al. 2019).
 
 Module and parameter names are those of published SPADE models, so that their weights load. The
-optional latent follows OASIS (Schönfeld et al. 2021, section 3.3): a vector for each image,
-broadcast over the pixels and concatenated to the map wherever the map enters, so that samples of
-one map differ.
+optional latent follows OASIS (Schönfeld et al. 2021, section 3.3): noise concatenated to the map
+wherever the map enters, so that samples of one map differ. Some of its channels are a number for
+each image, broadcast over the pixels; others a number for each pixel, from which texture grows.
 """
 
 from __future__ import annotations
@@ -52,8 +52,14 @@ class SPADE(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x [N, C, h, w], condition [N, K, H, W] (resized to h, w) -> [N, C, h, w]."""
         shared = self.mlp_shared(F.interpolate(condition, size=x.shape[2:], mode="nearest"))
-        normalised = self.param_free_norm(x)
-        return torch.addcmul(self.mlp_beta(shared), normalised, 1 + self.mlp_gamma(shared))
+        # One convolution for both maps: narrow ones leave vector units idle.
+        convs = (self.mlp_gamma, self.mlp_beta)
+        weight = torch.cat([conv.weight for conv in convs])
+        bias = torch.cat([conv.get_parameter("bias") for conv in convs])
+        maps = F.conv2d(shared, weight, bias, padding=self.mlp_gamma.padding)
+        gamma, beta = maps.chunk(2, 1)
+        normalised = self.param_free_norm(x).contiguous(memory_format=torch.channels_last)
+        return torch.addcmul(beta, normalised, 1 + gamma)
 
 
 class ResidualBlock(nn.Module):
@@ -88,8 +94,10 @@ class Generator(nn.Module):
     ``more`` (6), ``most`` (7) or, for small images, a number from 2 to 4. ``norm_G`` names the
     normalisations, ``[spectral]spade{instance|batch}{k}x{k}``; ``hidden`` is the width inside
     them (128 in the paper). With ``use_vae`` the first layer takes a vector of ``z_dim`` in place
-    of the map (section 3.1); without, ``z_dim`` is not used. ``latent_dim`` > 0 adds the latent
-    of the module's description. Raises ConfigurationError for values that do not fit together.
+    of the map (section 3.1); without, ``z_dim`` is not used. ``latent_dim`` channels of noise for
+    each image and ``noise_dim`` channels for each pixel are the latent of the module's
+    description; ``z_size`` is the length of the vector that holds them. Raises
+    ConfigurationError for values that do not fit together.
     """
 
     def __init__(
@@ -103,17 +111,19 @@ class Generator(nn.Module):
         use_vae: bool = False,
         z_dim: int = 256,
         latent_dim: int = 0,
+        noise_dim: int = 0,
         hidden: int = 128,
     ) -> None:
         super().__init__()
-        if use_vae and latent_dim:
-            raise ConfigurationError("A SPADE generator takes use_vae or latent_dim, not both.")
-        self.semantic_nc, self.use_vae = semantic_nc, use_vae
-        self.latent_dim = z_dim if use_vae else latent_dim
+        if use_vae and latent_dim + noise_dim:
+            raise ConfigurationError("A SPADE generator takes use_vae or a latent, not both.")
+        self.semantic_nc, self.use_vae, self.latent_dim = semantic_nc, use_vae, latent_dim
+        pixels = crop_size * round(crop_size / aspect_ratio)
+        self.z_size = z_dim if use_vae else latent_dim + noise_dim * pixels
         self.img_resolution = crop_size
         self.upsamplings = int(UPSAMPLINGS.get(str(num_upsampling_layers), num_upsampling_layers))
         self.start = _start_size(crop_size, aspect_ratio, self.upsamplings)
-        inputs = semantic_nc + latent_dim
+        inputs = semantic_nc + latent_dim + noise_dim
         block = _block_settings(norm_G, inputs, hidden)
         self.ups = 5 if self.upsamplings == 7 else min(self.upsamplings, 5) - 1
         widths = [ngf * 2 ** min(self.ups, 4) // 2**n for n in range(self.ups + 1)]
@@ -131,7 +141,8 @@ class Generator(nn.Module):
         return nn.Conv2d(inputs, width, 3, padding=1)
 
     def forward(self, condition: Tensor, z: Tensor | None = None) -> Tensor:
-        """``condition`` [N, semantic_nc, H, W], ``z`` [N, latent_dim] where there is a latent."""
+        """``condition`` [N, semantic_nc, H, W], ``z`` [N, z_size] where there is a latent."""
+        condition = condition.contiguous(memory_format=torch.channels_last)
         if self.use_vae:
             x = self.fc(z).view(len(condition), -1, *self.start)
         else:
@@ -145,12 +156,15 @@ class Generator(nn.Module):
         return torch.tanh(self.conv_img(F.leaky_relu(x, 0.2)))
 
     def _with_latent(self, condition: Tensor, z: Tensor | None) -> Tensor:
-        if self.latent_dim == 0:
+        if self.z_size == 0:
             return condition
         if z is None:
             raise ValueError("this generator has a latent: give z")
-        spread = z[:, :, None, None].expand(-1, -1, *condition.shape[2:])
-        return torch.cat([condition, spread.to(condition.dtype)], 1)
+        count, _, *size = condition.shape
+        spread = z[:, : self.latent_dim, None, None].expand(-1, -1, *size)
+        noise = z[:, self.latent_dim :].reshape(count, -1, *size)
+        joined = torch.cat([condition, spread.to(condition.dtype), noise.to(condition.dtype)], 1)
+        return joined.contiguous(memory_format=torch.channels_last)
 
 
 def _double(x: Tensor) -> Tensor:

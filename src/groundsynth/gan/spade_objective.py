@@ -114,7 +114,7 @@ class SpadeObjective:
         if batch.masks is None:
             raise ValueError("a SPADE training needs masks")
         condition = one_hot(batch.masks, self.G.semantic_nc)
-        z = torch.randn(len(condition), self.G.latent_dim, device=self.device)
+        z = torch.randn(len(condition), self.G.z_size, device=self.device)
         return condition, self.G(condition, z)
 
     def after_step(self, steps: int) -> dict[str, Tensor]:

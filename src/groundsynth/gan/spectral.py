@@ -67,7 +67,12 @@ class OneVectorSpectralNorm(nn.Module):
     EPS = 1e-6
 
     def add_vector(self) -> None:
-        """Register the buffers; to be called once the weight exists."""
+        """Register the buffers; to be called once the weight exists.
+
+        The weight starts orthogonal, as in the published model: all singular values are one,
+        so that the normalised layers pass a signal on at its full strength.
+        """
+        nn.init.orthogonal_(self.weight)
         self.register_buffer("u0", torch.randn(1, self.weight.shape[0]))
         self.register_buffer("sv0", torch.ones(1))
 

@@ -53,6 +53,7 @@ def advance_spade(
     runtime: float | None,
     receipt: Path,
     hidden_channels: int = 128,
+    noise_channels: int = 0,
     upsamplings: int = 5,
     feature_matching: float = 10.0,
     warmup_kimg: float = 100.0,
@@ -63,10 +64,10 @@ def advance_spade(
     Reads the real shards (images uint8 (N, H, W, 3), masks uint8 (N, H, W), 255 unlabelled, index
     tables) and learns from the train split only. Continues from ``state`` and leaves its own
     state there; ``receipt`` (JSON) says how far the training has come. Lengths (kimg, ema_kimg,
-    tick_kimg, warmup_kimg) are thousands of images, ``runtime`` is minutes. ``latent`` is the
-    length of the latent vector (0: one image for each map). ``upsamplings`` is the number of
-    doublings from the first feature map to the image. ``augment`` geometry adds quarter turns to
-    mirroring.
+    tick_kimg, warmup_kimg) are thousands of images, ``runtime`` is minutes. The latent has
+    ``latent`` numbers for each image and ``noise_channels`` for each pixel (0 and 0: one image
+    for each map). ``upsamplings`` is the number of doublings from the first feature map to the
+    image. ``augment`` geometry adds quarter turns to mirroring.
     """
     options = dict(locals())
     advance(_slot(options), lambda: build(options))
@@ -103,6 +104,7 @@ def train_spade(
     history: Path,
     preview: Path,
     hidden_channels: int = 128,
+    noise_channels: int = 0,
     upsamplings: int = 5,
     feature_matching: float = 10.0,
     warmup_kimg: float = 100.0,
@@ -174,6 +176,7 @@ def generator_keywords(options: dict[str, Any], classes: int, resolution: int) -
         "crop_size": resolution,
         "num_upsampling_layers": options["upsamplings"],
         "latent_dim": options["latent"],
+        "noise_dim": options["noise_channels"],
         "hidden": options["hidden_channels"],
     }
 
@@ -225,6 +228,6 @@ def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:
 @torch.no_grad()
 def _samples(trainer: Trainer, condition: Tensor, seeds: range) -> Tensor:
     generator: Any = trainer.networks.average
-    z = latents(seeds, generator.latent_dim).to(trainer.device)
+    z = latents(seeds, generator.z_size).to(trainer.device)
     samples: Tensor = generator(condition, z)
     return samples

@@ -104,7 +104,8 @@ class Discriminator(nn.Module):
         self, x: Tensor, y: Tensor | None = None, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """As ``forward``, and the output of every block, for feature matching."""
-        features = [x if condition is None else torch.cat([x, condition], 1)]
+        x = x if condition is None else torch.cat([x, condition], 1)
+        features = [x.contiguous(memory_format=torch.channels_last)]
         for block in self.blocks[: self.depth]:
             features.append(block(features[-1]))
         middle = F.relu(features[-1]).sum((2, 3))
