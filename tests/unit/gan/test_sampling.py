@@ -17,7 +17,7 @@ from groundsynth.tables import read_provenance
 
 def unconditional(model: Path, folder: Path, **changes: Any) -> tuple[np.ndarray, dict[str, Any]]:
     """Images and index of one shard."""
-    options = {
+    options: dict[str, Any] = {
         "first_seed": 10,
         "count": 7,
         "truncation": 1.0,
