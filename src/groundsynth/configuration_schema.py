@@ -1,13 +1,16 @@
-"""The closed schema of the configuration, read as people read it: places, and values in words."""
+"""The closed schema of the configuration in words: places, allowed values, what is refused."""
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema.exceptions import ValidationError
 
 Schema = dict[str, Any]
 
@@ -76,3 +79,52 @@ def _length(node: Schema) -> str:
     if low == high:
         return f" of {low}"
     return f" of at least {low}" if high is None else f" of {low} to {high}"
+
+
+def refusal(error: ValidationError, rules: Schema) -> str:
+    """A schema error as one sentence that names the key and what it allows."""
+    place = ".".join(str(part) for part in error.absolute_path)
+    node = node_at(rules, error.absolute_path)
+    given: Any = error.instance
+    if "propertyNames" in error.absolute_schema_path:
+        return (
+            f"The configuration key {place} holds the name {given!r}, which cannot stand "
+            "in a file name; use letters, digits and . _ + - only, a letter or digit first."
+        )
+    if error.validator == "additionalProperties":
+        return _unknown_key(given, list(node.get("properties", {})), place)
+    if error.validator == "required":
+        missing = ", ".join(key for key in node["required"] if key not in given)
+        where = f"The configuration key {place}" if place else "The configuration"
+        return f"{where} lacks {missing}; config/README.md says what to give."
+    if error.validator == "uniqueItems":
+        return f"The configuration key {place} names something twice; remove one of the two."
+    about = f" ({str(node['description']).rstrip('.')})" if "description" in node else ""
+    return (
+        f"The configuration key {place or 'at the top'} is {_shown(given)}, but must be "
+        f"{allowed(rules, node)}{about}; correct it{_number_advice(error)}."
+    )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _number_advice(error: ValidationError) -> str:
+    """What YAML takes for text although it was meant as a number, such as 1e-3."""
+    if error.validator != "type" or not isinstance(error.instance, str):
+        return ""
+    try:
+        value = Decimal(error.instance)
+    except InvalidOperation:
+        return ""
+    return f": write the number {value:f} without quotes or exponent (YAML reads 1e-3 as text)"
+
+
+def _unknown_key(given: Schema, known: list[str], place: str) -> str:
+    unknown = next(str(key) for key in given if key not in known)
+    near = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
+    advice = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(known)}."
+    full = f"{place}.{unknown}" if place else unknown
+    return f"The configuration key {full} is unknown; {advice}"
