@@ -99,11 +99,16 @@ def read(
 def require_overlap(imagery: DatasetReader, labels: DatasetReader) -> None:
     """InputError unless the two rasters cover some common ground."""
     with _reported(imagery.name):
-        west, south, east, north = transform_bounds(imagery.crs, labels.crs, *imagery.bounds)
-    left, bottom, right, top = labels.bounds
-    bottom, top = min(bottom, top), max(bottom, top)
-    if min(east, right) <= max(west, left) or min(north, top) <= max(south, bottom):
+        ours = transform_bounds(imagery.crs, labels.crs, *_bounds(imagery))
+    theirs = _bounds(labels)
+    if any(min(ours[i + 2], theirs[i + 2]) <= max(ours[i], theirs[i]) for i in (0, 1)):
         raise InputError(
             f"{imagery.name} and {labels.name} do not overlap; give the land-cover raster of the "
             "same place."
         )
+
+
+def _bounds(dataset: DatasetReader) -> tuple[float, float, float, float]:
+    """West, south, east, north, also of a raster whose first row is the southernmost."""
+    left, bottom, right, top = dataset.bounds
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
