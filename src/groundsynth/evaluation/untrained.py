@@ -59,7 +59,7 @@ def untrained_samples(
     torch.manual_seed(about["seed"])
     network: Any = build_generator(about["architecture"], about["keywords"]).to(device).eval()
     conditional = about["architecture"] == "spade"
-    size = network.latent_dim if conditional else network.z_dim
+    size = network.z_size if conditional else network.z_dim
     for rows in batches_in_order(count, batch):
         z = latents((seed + rows) % 2**32, size).to(device)
         with torch.inference_mode(), autocast(device, precision if conditional else "float32"):
