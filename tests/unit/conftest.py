@@ -44,7 +44,7 @@ class Job:
 
     def ends(self) -> int:
         """Exit code of the job."""
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def small_files(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Wait until ``true()`` holds; an error that says ``what`` was missing otherwise."""
     end = time.monotonic() + seconds
     while not true():

@@ -87,7 +87,7 @@ def test_a_dead_holder_on_this_host_loses_the_lease_at_once(start: Callable[...,
     started = time.monotonic()
     with hold_lease(first.state, never) as waited:
         assert not waited
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_a_process_id_that_is_used_again_is_not_the_holder(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_holder_elsewhere_whose_heart_stands_still_loses_the_lease(tmp_path: P
     started = time.monotonic()
     with hold_lease(tmp_path, never) as waited:
         assert waited
-    assert 0.3 <= time.monotonic() - started < 5
+    assert 0.3 <= time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\x00\x00"])
@@ -128,9 +128,10 @@ def test_a_broken_lease_counts_as_standing_still(tmp_path: Path, content: str) -
 
 
 def test_a_beating_heart_elsewhere_keeps_the_lease(
-    beating: Path, capsys: pytest.CaptureFixture[str]
+    beating: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = time.monotonic() + 1
+    monkeypatch.setattr(lease, "STALE_SECONDS", 2)  # which a busy machine does not stand still
+    end = time.monotonic() + 3
     with pytest.raises(StateError, match="state is held by job 4711, process 7 on node17, which"):
         hold_lease(beating, lambda: time.monotonic() > end).__enter__()
     assert json.loads((beating / NAME).read_text()) == ELSEWHERE
@@ -159,7 +160,7 @@ def test_a_holder_whose_lease_was_taken_is_told_and_leaves_it_alone(tmp_path: Pa
     lost = threading.Event()
     with hold_lease(tmp_path, never, lost):
         written(tmp_path, ELSEWHERE)
-        assert lost.wait(5)
+        assert lost.wait(60)
     assert json.loads((tmp_path / NAME).read_text()) == ELSEWHERE
 
 
@@ -235,6 +236,6 @@ def test_processes_that_fight_for_a_folder_are_never_inside_together(tmp_path: P
         for _ in range(3)
     ]
     for fighter in fighters:
-        _, errors = fighter.communicate(timeout=60)
+        _, errors = fighter.communicate(timeout=300)
         assert (fighter.returncode, b"Error" in errors) == (0, False), errors.decode()
     assert list(tmp_path.iterdir()) == []
