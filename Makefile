@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 CONFIG ?=
+EXTRAS ?=
 DIRECTORY ?=
 PROFILE ?= $(if $(CONFIG),local,demo)
 BIN := .venv/bin
@@ -18,11 +19,12 @@ help:
 	@echo 'make test                    all tests (what tests need is installed first)'
 	@echo 'make check                   format, lint, types'
 	@echo 'make setup                   the environment only (.venv, 6.6 GB)'
+	@echo 'make setup EXTRAS=vllm        the same with vLLM, for captions by language models on GPUs'
 	@echo 'PYTHON=python3.12            which Python makes the environment (3.11 to 3.13)'
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo '$(PYTHON) is not installed: install Python 3.11, 3.12 or 3.13, or name one as in "make run PYTHON=/path/to/python3.12".' >&2; exit 1; }
-	@$(PYTHON) src/groundsynth/setup_environment.py
+	@$(PYTHON) src/groundsynth/setup_environment.py $(EXTRAS)
 
 setup-test:
 	@$(PYTHON) src/groundsynth/setup_environment.py test
@@ -33,7 +35,7 @@ run: setup
 	  $(if $(DIRECTORY),--directory '$(DIRECTORY)',$(if $(CONFIG),,--directory runs/demo))
 
 tour: setup
-	@$(LAUNCH) --profile demo --configuration config/tour.yaml --directory $(or $(DIRECTORY),runs/tour)
+	@$(LAUNCH) --profile demo --configuration config/tour.yaml --directory '$(or $(DIRECTORY),runs/tour)'
 
 estimate: setup
 	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)')

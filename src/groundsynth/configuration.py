@@ -62,7 +62,16 @@ def _source(config: Config) -> Iterator[str]:
                         f"paths count from the run's folder, here {Path.cwd().name or '/'}); "
                         "correct the path."
                     )
+        stems = [Path(pair["imagery"]).stem for pair in source["rasters"].values()]
+        repeated = sorted({stem for stem in stems if stems.count(stem) > 1})
+        if repeated:
+            yield (
+                f"source.rasters has several imagery files called {', '.join(repeated)}; patches "
+                "are named after them, so rename the files or link them under other names."
+            )
         return
+    if source["kind"] == "worldcover" and source["year"] != 2021:
+        yield f"source.year is {source['year']}, but the public composites are those of 2021."
     area = source["area"]
     if area["west"] >= area["east"] or area["south"] >= area["north"]:
         yield "source.area is empty: west must lie below east and south below north."

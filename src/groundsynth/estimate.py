@@ -8,6 +8,7 @@ from their shapes and are exact for synthetic images; for real patches they are 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -48,16 +49,23 @@ def estimate(*, configuration: list[Path], patches: int | None = None) -> None:
     ``configuration`` lists overlays of config/config.yaml (none: the paper's own); ``patches``
     is the expected number of real patches, where it is known.
     """
-    overlays = [path.resolve() for path in configuration]
-    merged = merged_configuration(overlays)
-    print(report(estimated(*planned(overlays), merged, patches), patches is None))
+    merged = merged_configuration(configuration)
+    print(report(estimated(*planned(merged), merged, patches), patches is None))
 
 
 def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:
-    """config/config.yaml with the overlays laid over it, as Snakemake merges them."""
+    """config/config.yaml with the overlays laid over it, as Snakemake merges them.
+
+    Relative raster paths become absolute: in a run they count from the overlay's folder.
+    """
     merged: dict[str, Any] = {}
     for path in [ROOT / "config" / "config.yaml", *overlays]:
-        _lay_over(merged, yaml.safe_load(path.read_text("utf-8")) or {})
+        try:
+            _lay_over(merged, yaml.safe_load(path.read_text("utf-8")) or {})
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigurationError(f"{path} cannot be read as YAML ({error}).") from None
+        for pair in merged["source"]["rasters"].values():
+            pair |= {role: str(path.resolve().parent / name) for role, name in pair.items()}
     return merged
 
 
@@ -69,12 +77,13 @@ def _lay_over(target: dict[str, Any], overlay: dict[str, Any]) -> None:
             target[key] = value
 
 
-def planned(overlays: list[Path]) -> tuple[list[str], Counter[str]]:
+def planned(config: dict[str, Any]) -> tuple[list[str], Counter[str]]:
     """Every output file, and the jobs of each rule, that Snakemake would make from nothing."""
-    words = ["--configfile", *map(str, overlays)] if overlays else []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        overlay = Path(folder) / "merged.json"
+        overlay.write_text(json.dumps(config), "utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", folder, *words]
+        command += ["--directory", folder, "--configfile", str(overlay)]
         summary = pool.submit(_answer, [*command, "--summary"])
         stats = pool.submit(_answer, [*command, "--dry-run", "--quiet", "reason"])
         rows = csv.DictReader(summary.result().splitlines(), delimiter="\t")
@@ -121,11 +130,11 @@ def candidates(config: dict[str, Any]) -> int:
     """Number of places where a patch may be cut."""
     source, patch = config["source"], config["patches"]
     if source["kind"] == "rasters":
-        import rasterio
+        from groundsynth.sources.rasters import open_imagery
 
         shapes = []
         for pair in source["rasters"].values():
-            with rasterio.open(pair["imagery"]) as raster:
+            with open_imagery(Path(pair["imagery"]), source["bands"]) as raster:
                 shapes.append((raster.height, raster.width))
     else:
         side = _tile_pixels(config)

@@ -138,7 +138,9 @@ def _say_result(folder: Path, started: float) -> None:
     new = headline.stat().st_mtime >= started
     print(f"\nDone in {minutes:.1f} minutes." if new else "\nNothing was left to do.")
     for figure in read_json(headline)["figures"]:
-        print(f"  {figure['name']}: {figure['value']:.3g} {figure.get('unit', '')}".rstrip())
+        value = figure["value"]
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+        print(f"  {figure['name']}: {shown} {figure.get('unit', '')}".rstrip())
     print(f"Report: {folder / 'results' / 'report' / 'index.html'}")
 
 

@@ -67,17 +67,19 @@ def score_redundancy(
     groups: dict[str, RedundancyCounter] = {}
     columns = [column] if group_by is None else [column, group_by]
     for path in captions:
-        before = total.captions
         for text, *group in read_columns(path, columns):
             if text is None:
                 continue
             total.add(text)
             if group:
                 groups.setdefault(str(group[0]), RedundancyCounter()).add(text)
-        if total.captions == before:
-            raise InputError(f"{path} holds no captions; run the stage that writes it again.")
     if not captions:
         raise InputError("No file of captions is given; name at least one.")
+    if total.captions == 0:  # one empty file among several is a shard without patches
+        raise InputError(
+            f"{captions[0]} holds no captions, nor do the other files given; run the stage that "
+            "writes them again."
+        )
     result: dict[str, Any] = total.result()
     result["groups"] = {name: groups[name].result() for name in sorted(groups)}
     parameters = {"column": column, "group_by": group_by}

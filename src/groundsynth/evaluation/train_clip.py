@@ -98,7 +98,8 @@ def _train(training: ClipTraining, steps: int, run: RunState) -> None:
                 _note(training, seconds, "loss", loss)
             progress.advance(1, loss=loss)
             leaving = run.should_stop() and training.step < steps
-            if leaving or time.monotonic() - last_saved >= SAVE_SECONDS:
+            due = leaving or time.monotonic() - last_saved >= SAVE_SECONDS
+            if due and not run.lost.is_set():  # else the folder is another holder's
                 _save(training, run, seconds)
                 last_saved = time.monotonic()
             if leaving:

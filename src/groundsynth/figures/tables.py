@@ -36,8 +36,9 @@ NOTE3 = (
 )
 NOTE4 = "F1 in percent; a dash for a class that occurs neither in truth nor in prediction."
 NOTE_CAPTIONS = (
-    "Redundancy by exact strings: the share of captions that repeat another one of the same "
-    "captioner. CLIPScore: 100 x cosine of image and caption in the image-text model."
+    "Redundancy by exact strings: 1 - unique / captions of each captioner. CLIPScore: "
+    "100 x max(cosine, 0) of image and caption in the image-text model; a model trained on this "
+    "run has seen the real train patches with their captions, but no synthetic image."
 )
 
 

@@ -143,10 +143,10 @@ class Trainer:
                 self.step()
                 stop = run.should_stop()
                 figures: dict[str, float] = {}
-                if self.complete or self.steps % self.schedule.tick_steps == 0:
+                at_tick = self.complete or self.steps % self.schedule.tick_steps == 0
+                if at_tick:
                     figures = self.close_tick()
-                    self.save(run.folder)
-                elif stop:
+                if (at_tick or stop) and not run.lost.is_set():  # else it is another holder's
                     self.save(run.folder)
                 progress.advance(self.schedule.batch, **figures)
                 if stop:

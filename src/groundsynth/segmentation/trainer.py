@@ -160,7 +160,8 @@ class Trainer:
     def pause(self, state: RunState) -> None:
         """Save now and then; save and leave when the job is asked to stop."""
         if state.should_stop():
-            self.save(state.folder)
+            if not state.lost.is_set():  # else the folder is another holder's
+                self.save(state.folder)
             raise state.leave(f"step {self.step} of {self.settings.round_ends[-1]}")
         if time.monotonic() - self.saved >= SAVE_EVERY_SECONDS:
             self.save(state.folder)
