@@ -201,7 +201,8 @@ def test_the_best_real_cell_leaves_mixes_with_samples_out(
     best = headline["figures"][0]
     assert best["value"] == pytest.approx(100 * 10 / 12)
     assert "unet" in best["name"]
-    assert "a difference of +16.67 points" in page.read_text("utf-8").replace("&#43;", "+")
+    text = page.read_text("utf-8").replace("&#43;", "+")
+    assert "real+synthetic +66.67 points (mean of 1 pairs)" in text  # the fpn cells only
 
 
 def test_a_run_without_anything_still_has_a_page(bare_run: Any, legend: dict[str, Any]) -> None:
@@ -215,7 +216,8 @@ def test_a_run_without_anything_still_has_a_page(bare_run: Any, legend: dict[str
 
 def test_no_sentence_about_synthesis_without_both_sides() -> None:
     assert gain_of_synthesis([], CONFIGURATION) == ""
-    assert gain_of_synthesis([{"mix": "real", "f1": "50"}], CONFIGURATION) == ""
+    alone = {"mix": "real", "architecture": "unet", "seed": "1", "f1": "50"}
+    assert gain_of_synthesis([alone], CONFIGURATION) == ""
 
 
 def test_the_funnel_needs_its_total() -> None:
