@@ -110,15 +110,10 @@ def shards_of(population):
     return [f"{n:05d}" for n in range(ceil(section["samples"] / section["shard_size"]))]
 
 
-def literal(path):
-    """A path of the user's as Snakemake reads paths: braces in it are no wildcards."""
-    return path.replace("{", "{{").replace("}", "}}")
-
-
 def imagery_of(wildcards):
     """Imagery files of a real shard."""
     if SOURCE == "rasters":
-        return [literal(config["source"]["rasters"][wildcards.shard]["imagery"])]
+        return [config["source"]["rasters"][wildcards.shard]["imagery"]]
     tiles = [tile for tile in TILES if label_tile_of(tile) == wildcards.shard]
     return [f"resources/{SOURCE}/imagery/{tile}.tif" for tile in tiles]
 
@@ -126,7 +121,7 @@ def imagery_of(wildcards):
 def labels_of(wildcards):
     """Label file of a real shard."""
     if SOURCE == "rasters":
-        return literal(config["source"]["rasters"][wildcards.shard]["labels"])
+        return config["source"]["rasters"][wildcards.shard]["labels"]
     return f"resources/{SOURCE}/labels/{wildcards.shard}.tif"
 
 

@@ -56,6 +56,11 @@ def _source(config: Config) -> Iterator[str]:
             yield "source.kind is rasters, but source.rasters names no pair; add one."
         for name, pair in source["rasters"].items():
             for role in ("imagery", "labels"):
+                if {"{", "}"} & set(pair[role]):
+                    yield (
+                        f"source.rasters.{name}.{role} is {pair[role]}, whose braces would be read "
+                        "as wildcards; rename the file or its folder."
+                    )
                 if not Path(pair[role]).is_file():
                     yield (
                         f"source.rasters.{name}.{role} is {pair[role]}, which is no file (relative "

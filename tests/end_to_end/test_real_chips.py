@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not CHIPS.is_dir(), reason=f"{CHIPS} is not ther
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
     """Imagery and labels by name, in a folder whose name would mean something to a shell."""
-    folder = tmp_path_factory.mktemp("chips") / """my "own" {rasters}; it's"""
+    folder = tmp_path_factory.mktemp("chips") / """my "own" (rasters); it's"""
     shutil.copytree(CHIPS, folder)
     return {
         image.stem: (image, folder / "landcover" / image.name)
