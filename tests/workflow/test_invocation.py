@@ -78,6 +78,10 @@ MISTAKES = {
         "source.rasters.mine.imagery",
         "i.tif",
     ),
+    "source: {kind: rasters, rasters: {mine: {imagery: '{i}.tif', labels: l.tif}}}": (
+        "source.rasters.mine.imagery",
+        "braces",
+    ),
     "patches: {size: 48}": ("patches.size", "48"),
     "splits: {fractions: {train: 0.5, validation: 0.1, test: 0.1}}": ("splits.fractions", "0.7"),
     "source: {area: {west: 31}}": ("source.area", "west", "east"),

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 FOLDER = Path(sys.argv[1])
-REQUESTS: list[dict[str, str | None]] = []
+REQUESTS: list[dict[str, str | int]] = []
 SEEN: Counter[str] = Counter()
 
 
@@ -19,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/log":
             return self.whole(json.dumps(REQUESTS).encode())
-        REQUESTS.append({"path": self.path, "range": self.headers.get("Range")})
+        REQUESTS.append({"path": self.path, "from": 0})
         SEEN[self.path] += 1
         behaviour, _, name = self.path.lstrip("/").partition("/")
         file = FOLDER / name
@@ -43,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         begin = self.begin(tag) if behaviour != "simple" else 0
         cut = behaviour in ("broken", "replaced", "simple") and first
         part = body[begin : begin + len(body) // 2] if cut else body[begin:]
+        REQUESTS[-1]["from"] = begin
         self.answer(206 if begin else 200, part, begin, len(body), tag)
 
     def begin(self, tag: str) -> int:
