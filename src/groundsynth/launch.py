@@ -54,23 +54,27 @@ def launch(
     folder = (directory or configuration.parent).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    with only_launch(folder):
+    with only_launch(folder) as lock:
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--profile", str(ROOT / "profiles" / profile), "--directory", str(folder)),
-            *("--configfile", str(configuration.resolve())),
+            *("--configfile", str(configuration.resolve()), "--directory", str(folder)),
+            *("--profile", str(ROOT / "profiles" / profile)),  # one value: words may follow
+            *words,
         ]
         if release_stale_lock(folder):
             print(f"The last run in {folder} was killed: going on where it stopped.", flush=True)
-        code = _supervise([*command, *words])
+        code = _supervise(command, folder, lock)
     if code == 0 and not words:
         _say_result(folder, started)
     return code
 
 
 @contextmanager
-def only_launch(folder: Path) -> Iterator[None]:
-    """Hold the folder's launch lock; StateError in one sentence if another launch holds it."""
+def only_launch(folder: Path) -> Iterator[int]:
+    """Hold the folder's launch lock; StateError in one sentence if another launch holds it.
+
+    Yields the lock's descriptor: a child that inherits it keeps the lock for as long as it lives.
+    """
     with (folder / ".groundsynth.lock").open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,14 +88,14 @@ def only_launch(folder: Path) -> Iterator[None]:
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
         stream.flush()
-        yield
+        yield stream.fileno()
 
 
 def release_stale_lock(folder: Path) -> bool:
     """Remove Snakemake's lock if no Snakemake is alive in the folder; True if there was one.
 
-    Called under the launch lock, so that only a Snakemake started by hand can be alive there;
-    its lock is left alone, and Snakemake says so itself.
+    Called under the launch lock, which a Snakemake outlives by no moment if it was launched here:
+    only one started by hand can be alive there; its lock is left alone, and Snakemake says so.
     """
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
     if not locks or _snakemake_alive(folder):
@@ -114,10 +118,14 @@ def _snakemake_alive(folder: Path) -> bool:
     return False
 
 
-def _supervise(command: Sequence[str]) -> int:
-    """Run Snakemake; an interrupt reaches it once, and it ends its jobs itself."""
+def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
+    """Run Snakemake in the folder; an interrupt reaches it once, and it ends its jobs itself.
+
+    It inherits the launch lock (its jobs do not: ``subprocess`` closes what it is not told to
+    pass), so that a launcher killed alone leaves a folder that still counts as at work.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment, cwd=folder, pass_fds=[lock])
     previous = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,29 +30,40 @@ TIMES = {"time", "seconds"}
 TOLERANCE = 1e-5
 
 
+def every_process() -> list[int]:
+    """Numbers of the processes of this machine."""
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*")]
+
+
 def processes_in(folder: Path) -> list[int]:
     """Processes that work in a folder."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").resolve() == folder:
-                found.append(int(process.name))
-        except OSError:  # ended meanwhile, or another user's
-            continue
+    for process in every_process():
+        with suppress(OSError):  # ended meanwhile, or another user's
+            if Path(f"/proc/{process}/cwd").resolve(strict=True) == folder:
+                found.append(process)
     return found
 
 
 def kill(launched: "subprocess.Popen[str]", folder: Path, jobs_too: bool) -> None:
-    """End the launcher, Snakemake and, if so wished, the jobs at once, without a warning."""
-    victims = [launched.pid, *processes_in(folder)]
-    if not jobs_too:  # the launcher and its child, Snakemake
-        victims = [launched.pid, *(p for p in victims if parent_of(p) == launched.pid)]
-    for victim in victims:
-        try:
-            os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    """End the launcher, Snakemake and, if so wished, the jobs at once, without a warning.
+
+    The launcher is held still while its child is looked for, so that none is started meanwhile.
+    """
+    launched.send_signal(signal.SIGSTOP)
+    children = [process for process in every_process() if parent_of(process) == launched.pid]
+    for victim in (*children, launched.pid):
+        end(victim)
     launched.wait()
+    while jobs_too and (jobs := processes_in(folder)):
+        for job in jobs:
+            end(job)
+
+
+def end(process: int) -> None:
+    """SIGKILL for a process that may have ended by itself."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
 
 
 def parent_of(process: int) -> int:

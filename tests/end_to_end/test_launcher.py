@@ -77,3 +77,26 @@ def test_the_lock_of_a_living_snakemake_is_respected(
     assert by_hand.wait() == 0
     assert (run / "results" / "patches" / "funnel.csv").exists()
     assert not list(locks.glob("*.lock"))
+
+
+def test_a_launcher_killed_alone_leaves_the_folder_taken(
+    launcher: Callable[..., "subprocess.Popen[str]"],
+    micro: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its Snakemake lives on and holds the lock: the next launch must not work beside it."""
+    run = tmp_path / "run"
+    launched = launcher(micro, run, "patches")
+    while not list((run / ".snakemake" / "locks").glob("*.lock")):
+        assert launched.poll() is None
+        time.sleep(0.02)
+    launched.kill()
+    launched.wait()
+    assert main(words_for(micro, run)) == 1
+    assert "already at work" in capsys.readouterr().err
+    while (run / ".snakemake" / "locks").exists() and list(
+        (run / ".snakemake" / "locks").glob("*.lock")
+    ):
+        time.sleep(0.1)
+    assert (run / "results" / "patches" / "funnel.csv").exists()
