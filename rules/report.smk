@@ -3,7 +3,7 @@
 
 rule make_tables:
     input:
-        confusions=cell_files("confusion.parquet") if HAS_SEGMENTER else [],
+        confusions=cells_of("confusion.parquet"),
         redundancies=expand(
             "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
         ),
@@ -53,7 +53,7 @@ rule write_report:
         conditional_indices=shards_if("conditional", indices_of),
         captions=captions_of(),
         compositions=tables_of("composition", POPULATIONS),
-        confusions=cell_files("confusion.parquet") if HAS_SEGMENTER else [],
+        confusions=cells_of("confusion.parquet"),
         histories=history_files(),
         coordinates=projection_files(),
         patches="results/patches/index.parquet",

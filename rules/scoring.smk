@@ -26,7 +26,7 @@ rule score_redundancy:
         "Counting repeated captions of {wildcards.captioner}"
     shell:
         "python -m groundsynth score-redundancy --captions {input.captions:q} --column "
-        "caption --group-by population --output {output.scores:q} > {log:q} 2>&1"
+        "caption --group-by population --status-column status --output {output.scores:q} > {log:q} 2>&1"
 
 
 rule fetch_clip:

@@ -16,6 +16,8 @@ from groundsynth.files import write_json
 from groundsynth.provenance import provenance
 
 DIGEST_BYTES = 16
+NO_CAPTION = ("error", "empty")
+"""States of a row that holds no caption."""
 
 
 class RedundancyCounter:
@@ -55,33 +57,41 @@ def redundancy(captions: Iterable[str]) -> dict[str, int | float]:
 
 
 def score_redundancy(
-    *, captions: list[Path], column: str, output: Path, group_by: str | None = None
+    *,
+    captions: list[Path],
+    column: str,
+    output: Path,
+    group_by: str | None = None,
+    status_column: str | None = None,
 ) -> None:
     """Write the redundancy of all captions in one or several files, as JSON.
 
     Reads the column ``column`` of CSV, TSV, Parquet or JSON lines, or plain lines (.txt); nulls
-    are no captions. With ``group_by``, a second column, ``groups`` holds the same figures for
-    the rows of each of its values. Raises InputError when a file holds no caption.
+    are no captions, nor are rows that ``status_column`` says are ``error`` or ``empty``
+    (``left_out`` counts both). With ``group_by``, another column, ``groups`` holds the same figures
+    for the rows of each of its values. Raises InputError when a file holds no caption.
     """
-    total = RedundancyCounter()
-    groups: dict[str, RedundancyCounter] = {}
-    columns = [column] if group_by is None else [column, group_by]
-    for path in captions:
-        for text, *group in read_columns(path, columns):
-            if text is None:
-                continue
-            total.add(text)
-            if group:
-                groups.setdefault(str(group[0]), RedundancyCounter()).add(text)
     if not captions:
         raise InputError("No file of captions is given; name at least one.")
+    total = RedundancyCounter()
+    groups: dict[str, RedundancyCounter] = {}
+    left_out = 0
+    columns = [column, *(name for name in (group_by, status_column) if name is not None)]
+    for path in captions:
+        for text, *others in read_columns(path, columns):
+            if text is None or (status_column is not None and others.pop() in NO_CAPTION):
+                left_out += 1
+                continue
+            total.add(text)
+            if group_by is not None:
+                groups.setdefault(str(others[0]), RedundancyCounter()).add(text)
     if total.captions == 0:  # one empty file among several is a shard without patches
         raise InputError(
             f"{captions[0]} holds no captions, nor do the other files given; run the stage that "
             "writes them again."
         )
-    result: dict[str, Any] = total.result()
+    result: dict[str, Any] = {**total.result(), "left_out": left_out}
     result["groups"] = {name: groups[name].result() for name in sorted(groups)}
-    parameters = {"column": column, "group_by": group_by}
+    parameters = {"column": column, "group_by": group_by, "status_column": status_column}
     result["provenance"] = provenance("score-redundancy", parameters, captions)
     write_json(output, result)

@@ -105,6 +105,22 @@ def test_nulls_are_no_captions(tmp_path: Path) -> None:
     assert score(tmp_path, [tmp_path / "c.parquet"])["captions"] == 2
 
 
+def test_failed_captions_are_no_captions(tmp_path: Path) -> None:
+    columns = {
+        "caption": ["x", "", "", "y", "x"],
+        "status": ["ok", "error", "empty", "truncated", "ok"],
+        "population": ["real", "real", "real", "real", "conditional"],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "c.parquet")
+    path = [tmp_path / "c.parquet"]
+    found = score(tmp_path, path, group_by="population", status_column="status")
+    assert (found["captions"], found["unique"], found["left_out"]) == (3, 2, 2)
+    assert {name: group["captions"] for name, group in found["groups"].items()} == {
+        "real": 2,
+        "conditional": 1,
+    }
+
+
 @pytest.mark.parametrize("name", ["c.csv", "c.parquet", "c.jsonl", "c.txt"])
 def test_empty_files_are_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
