@@ -1,6 +1,7 @@
 """A user's own rasters: three Sentinel-2 chips in three UTM zones with land cover of their own."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -37,12 +38,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Pat
 
 
 @pytest.fixture(scope="module")
-def finished(
-    pairs: dict[str, tuple[Path, Path]], micro: Path, run_workflow: Callable[..., str]
-) -> Path:
-    """Folder of a finished run of the whole chain on the chips."""
+def finished(pairs: dict[str, tuple[Path, Path]], run_workflow: Callable[..., str]) -> Path:
+    """Folder of a finished run of the whole chain, both generators included, on the chips."""
     folder = next(iter(pairs.values()))[0].parents[2] / "run"
-    configuration = merged_configuration([micro])
+    configuration = merged_configuration([Path(__file__).with_name("whole_chain.yaml")])
     classes = [
         {"name": name, "codes": codes, "color": [40 * place, 200 - 30 * place, 90]}
         for place, (name, codes) in enumerate(CODES.items())
@@ -51,9 +50,15 @@ def finished(
     configuration["source"] |= {
         "kind": "rasters",
         "imagery_no_data": None,
-        "rasters": {name: {"imagery": str(i), "labels": str(m)} for name, (i, m) in pairs.items()},
+        "rasters": {
+            name: {"imagery": str(imagery), "labels": os.path.relpath(labels, folder)}
+            for name, (imagery, labels) in pairs.items()
+        },
     }
-    configuration["patches"] |= {"size": SIZE, "stride": SIZE, "scaling": "none"}
+    configuration["patches"] |= {
+        **{"size": SIZE, "stride": SIZE, "scaling": "none"},
+        **{"water_class": "water", "max_water_percent": 100},
+    }
     overlay = folder.with_name("chips.yaml")
     overlay.write_text(json.dumps(configuration), "utf-8")
     run_workflow(overlay, folder)
@@ -117,5 +122,31 @@ def test_counts_add_up(pairs: dict[str, tuple[Path, Path]], finished: Path) -> N
     assert set(index["split"].to_pylist()) == {"train", "validation", "test"}
 
 
+@pytest.mark.parametrize("population", ["unconditional", "conditional"])
+def test_both_generators_learned_and_were_sampled(finished: Path, population: str) -> None:
+    results = finished / "results"
+    stems = sorted((results / "synthesis" / population).glob("*.images.npy"))
+    images = np.concatenate([np.load(path) for path in stems])
+    assert images.shape == (6, SIZE, SIZE, 3)
+    masks = [np.load(p) for p in sorted((results / "labels" / population).glob("*.masks.npy"))]
+    assert set(np.unique(np.concatenate(masks))) <= {*range(len(CODES)), 255}
+    distances = json.loads((results / "frechet" / f"{population}.json").read_text("utf-8"))
+    assert distances["counts"]["synthetic"] == len(images)
+
+
+def test_every_real_patch_has_captions_with_scores(finished: Path) -> None:
+    index = pq.read_table(finished / "results" / "patches" / "index.parquet")
+    for name in ("grammar_text", "grammar_hybrid"):
+        folder = finished / "results" / "captions" / name / "real"
+        rows = [
+            row for p in sorted(folder.glob("*.parquet")) for row in pq.read_table(p).to_pylist()
+        ]
+        assert sorted(row["id"] for row in rows) == sorted(index["patch_id"].to_pylist())
+        assert all(row["caption"] for row in rows)
+    scores = finished / "results" / "scores" / "captions" / "real"
+    assert sum(pq.read_metadata(p).num_rows for p in scores.glob("*.parquet")) == 2 * len(index)
+
+
 def test_the_report_is_there(finished: Path) -> None:
     assert (finished / "results" / "report" / "index.html").stat().st_size > 10_000
+    assert len(list((finished / "results" / "figures").glob("*.png"))) >= 7
