@@ -25,7 +25,7 @@ rule cut_patches:
         mem_mb=memory(4000),
         runtime=120,
     params:
-        revision=1,
+        revision=2,
         legend=json_of("legend"),
         bands=lookup(within=config, dpath="source/bands"),
         imagery_no_data=lookup(within=config, dpath="source/imagery_no_data"),
@@ -39,6 +39,9 @@ rule cut_patches:
         split_method=lookup(within=config, dpath="splits/method"),
         split_fractions=json_of("splits/fractions"),
         split_block_degrees=lookup(within=config, dpath="splits/block_degrees"),
+        split_block_distance_metres=lookup(
+            within=config, dpath="splits/block_distance_metres"
+        ),
         split_seed=lookup(within=config, dpath="splits/seed"),
     message:
         "Cutting the patches of {wildcards.shard}"
@@ -50,7 +53,9 @@ rule cut_patches:
         "--reflectance-range {params.reflectance_range:q} --water-class {params.water_class:q} "
         "--max-water-percent {params.max_water_percent:q} --split-method {params.split_method:q} "
         "--split-fractions {params.split_fractions:q} "
-        "--split-block-degrees {params.split_block_degrees:q} --split-seed {params.split_seed:q} "
+        "--split-block-degrees {params.split_block_degrees:q} "
+        "--split-block-distance-metres {params.split_block_distance_metres:q} "
+        "--split-seed {params.split_seed:q} "
         "--images {output.images:q} --masks {output.masks:q} --index {output.index:q} "
         "--counts {output.counts:q} > {log:q} 2>&1"
 
@@ -63,6 +68,7 @@ rule summarise_patches:
         index="results/patches/index.parquet",
         funnel="results/patches/funnel.csv",
         splits="results/patches/splits.csv",
+        distances="results/patches/distances.csv",
     log:
         "logs/summarise_patches.log",
     benchmark:
@@ -74,10 +80,10 @@ rule summarise_patches:
         mem_mb=memory(2000),
         runtime=30,
     params:
-        revision=1,
+        revision=2,
     message:
         "Counting candidates, kept and dropped patches"
     shell:
         "python -m groundsynth summarise-patches --indices {input.indices:q} "
         "--counts {input.counts:q} --index {output.index:q} --funnel {output.funnel:q} "
-        "--splits {output.splits:q} > {log:q} 2>&1"
+        "--splits {output.splits:q} --distances {output.distances:q} > {log:q} 2>&1"

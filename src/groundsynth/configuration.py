@@ -16,7 +16,7 @@ from groundsynth.configuration_schema import load_yaml, refusal
 from groundsynth.errors import ConfigurationError
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.patch_sizes import check_patch_size
-from groundsynth.sources.grid import tiles_of_area
+from groundsynth.sources.grid import METRES_A_DEGREE_NORTH, TILE_PIXELS, tiles_of_area
 
 Config = dict[str, Any]
 LAST_SEED = 10**8 - 1
@@ -109,6 +109,22 @@ def _splits(config: Config) -> Iterator[str]:
     for name, is_needed in needed.items():
         if is_needed and not fractions[name]:
             yield f"splits.fractions.{name} is 0, but the models need {name} patches; raise it."
+    yield from _blocks(config)
+
+
+def _blocks(config: Config) -> Iterator[str]:
+    splits, source = config["splits"], config["source"]
+    if splits["method"] != "block" or source["kind"] == "rasters":
+        return
+    simulated = source["kind"] == "simulated"
+    pixels = source["simulated"]["pixels_per_degree"] if simulated else TILE_PIXELS
+    needed = config["patches"]["size"] / pixels
+    needed += splits["block_distance_metres"] / METRES_A_DEGREE_NORTH
+    if splits["block_degrees"] < needed:
+        yield (
+            f"splits.block_degrees is {splits['block_degrees']:g}, but a patch and "
+            f"splits.block_distance_metres take {needed:.3g}; raise it, best to several times that."
+        )
 
 
 def _synthesis(config: Config) -> Iterator[str]:

@@ -24,11 +24,9 @@ from typing import Any
 import yaml
 
 from groundsynth.errors import ConfigurationError
-from groundsynth.sources.grid import tiles_of_area
+from groundsynth.sources.grid import TILE_PIXELS, tiles_of_area
 
 ROOT = Path(__file__).resolve().parents[2]
-TILE_PIXELS = 12_000
-"""Side of a WorldCover imagery tile (1 x 1 degree) in pixels; a label tile has three times it."""
 LABEL_BYTES_A_PIXEL = 0.1
 """Size of a published label tile (deflate): about 0.1 byte a pixel."""
 CAPTION_BYTES, FEATURE_BYTES = 250, 4 * 2048

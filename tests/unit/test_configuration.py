@@ -191,6 +191,11 @@ NO_SAMPLES: dict[str, Any] = {
             {"splits__fractions": {"train": 0.9, "validation": 0.1, "test": 0}},
             "splits.fractions.test is 0, but the models need test patches",
         ),
+        (
+            {"splits__method": "block", "splits__block_degrees": 0.04},
+            "splits.block_degrees is 0.04, but a patch and splits.block_distance_metres take "
+            "0.0445; raise it",
+        ),
         ({"gan__conditional__train": False}, "but gan.conditional.train is false; set it to true"),
         (
             {**NO_SAMPLES, "captions__populations": ["conditional"]},
@@ -275,6 +280,8 @@ def test_combinations_that_cannot_work_are_named(changes: dict[str, Any], expect
             "patches__stride": 100,
             "splits__fractions": {"train": 0, "validation": 0, "test": 1},
         },
+        {"splits__block_degrees": 0.04},
+        {"splits__method": "block"},
         {"segmentation__mix_definitions__unused": {**REAL_ONLY, "real": False}},
         {"source__area": {"west": -180, "south": -90, "east": 180, "north": 90}},
     ],

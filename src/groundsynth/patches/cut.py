@@ -15,8 +15,10 @@ from rasterio.io import DatasetReader
 
 from groundsynth.landcover import Legend
 from groundsynth.patches.align import window_transform
+from groundsynth.patches.blocks import bounds_of
 from groundsynth.patches.candidates import Candidate, Cutting, grid_shape, strip
 from groundsynth.patches.counts import TileCounts, write_counts
+from groundsynth.patches.filters import NEAR_OTHER_SPLIT
 from groundsynth.patches.growing import GrowingArray, growing_array
 from groundsynth.patches.index import footprint, write_index
 from groundsynth.patches.scaling import Scaling, require_scaling, to_8_bit
@@ -49,6 +51,7 @@ def cut_patches(
     split_fractions: dict[str, Any],
     split_seed: int,
     split_block_degrees: float | None,
+    split_block_distance_metres: float,
     images: Path,
     masks: Path,
     index: Path,
@@ -62,12 +65,15 @@ def cut_patches(
     tile). ``size`` and ``stride`` in pixels; incomplete patches at the right and lower edge are
     not cut. ``bands`` are the numbers (from 1) of red, green and blue. ``imagery_no_data`` drops
     a patch with a single pixel of that value in all bands; without it only patches that are zero
-    everywhere are dropped. Source: paper, section 3.1. Raises InputError and ConfigurationError.
+    everywhere are dropped. Patches that come too near to another split (see splits.Splitter) are
+    dropped too. Source: paper, section 3.1. Raises InputError and ConfigurationError.
     """
     parsed = Legend.from_json(legend)
     water = None if water_class is None else parsed.index(water_class)
     cutting = Cutting(parsed, size, stride, tuple(bands), water, max_water_percent, imagery_no_data)
-    splitter = Splitter(split_method, split_fractions, split_seed, split_block_degrees)
+    splitter = Splitter(
+        split_method, split_fractions, split_seed, split_block_degrees, split_block_distance_metres
+    )
     record = provenance(
         "cut-patches",
         {
@@ -81,6 +87,7 @@ def cut_patches(
             "imagery_no_data": imagery_no_data,
             "legend": legend,
             "split": [split_method, split_fractions, split_seed, split_block_degrees],
+            "split_block_distance_metres": split_block_distance_metres,
         },
         [*imagery, labels],
     )
@@ -118,18 +125,24 @@ class _Shard:
 
     def add(
         self, tile: str, source: DatasetReader, candidate: Candidate, image: np.ndarray, stride: int
-    ) -> None:
-        """Append one patch: ``image`` [3, size, size] raster values, its mask, its index row."""
+    ) -> str | None:
+        """Append one patch: ``image`` [3, size, size] raster values, its mask, its index row.
+
+        Returns why it was left out, None where it was not.
+        """
         row, column = candidate.row, candidate.column
         corner = window_transform(source.transform, column * stride, row * stride)
         polygon = footprint(corner, image.shape[-1], source.crs)
         patch_id = f"{tile}_{row:03d}_{column:03d}"
+        split = self.splitter.split_of(patch_id, bounds_of(polygon))
+        if split is None:
+            return NEAR_OTHER_SPLIT
         entry = {
             "patch_id": patch_id,
             "tile": tile,
             "row": row,
             "column": column,
-            "split": self.splitter.split_of(patch_id, polygon.centroid.x, polygon.centroid.y),
+            "split": split,
             "crs": source.crs.to_string(),
             "transform": list(corner)[:6],
             "geometry": shapely.to_wkb(polygon),
@@ -140,6 +153,7 @@ class _Shard:
         self.masks.append(candidate.mask)
         for name, values in self.columns.items():
             values.append(entry[name])
+        return None
 
 
 def _cut_tile(path: Path, labels: Path, cutting: Cutting, patches: _Shard) -> TileCounts:
@@ -157,8 +171,10 @@ def _cut_tile(path: Path, labels: Path, cutting: Cutting, patches: _Shard) -> Ti
         progress = opened.enter_context(Progress(f"cut {path.stem}", rows * columns, "patch"))
         for row in range(rows):
             for candidate in strip(source, cover, cutting, row):
-                counts.count(candidate.reason)
-                if candidate.reason is None and candidate.image is not None:
-                    patches.add(path.stem, source, candidate, candidate.image, cutting.stride)
+                reason = candidate.reason
+                if reason is None and candidate.image is not None:
+                    image, stride = candidate.image, cutting.stride
+                    reason = patches.add(path.stem, source, candidate, image, stride)
+                counts.count(reason)
             progress.advance(columns)
     return counts

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import Literal
 
 from groundsynth.errors import ConfigurationError
+from groundsynth.patches.blocks import Block, Bounds, block_at, blocks_within, grown
 
 SPLITS = ("train", "validation", "test")
 SplitMethod = Literal["random", "block"]
@@ -17,8 +17,10 @@ class Splitter:
     """Gives each patch its split.
 
     - ``random``: by the hash of the seed and the patch's id;
-    - ``block``: by the hash of the seed and the block of ``block_degrees`` that the patch's
-      centre lies in, so that neighbouring patches mostly share a split.
+    - ``block``: by the hash of the seed and the block of ``block_degrees`` that the patch lies
+      in. Patches of different splits keep ``block_distance_metres`` (geodesic, WGS 84): each
+      keeps half of it from every block of another split, or belongs to none. At 0 the patch's
+      centre decides, nothing is dropped, and patches may meet or overlap across a border.
 
     The hash (first 8 bytes of SHA-256, as a fraction) falls into the ``fractions`` laid end to
     end in the order train, validation, test. Adding patches changes no other patch's split.
@@ -30,6 +32,7 @@ class Splitter:
         fractions: Mapping[str, float],
         seed: int,
         block_degrees: float | None = None,
+        block_distance_metres: float = 0,
     ) -> None:
         _require_fractions(fractions)
         if method == "block" and not (block_degrees and block_degrees > 0):
@@ -37,16 +40,29 @@ class Splitter:
                 "The split method 'block' needs the size of a block; give split_block_degrees "
                 "above 0, for example 0.25."
             )
-        self.method, self.seed, self.block_degrees = method, seed, block_degrees
+        self.method, self.seed = method, seed
+        self.block_degrees, self.half_distance = block_degrees, block_distance_metres / 2
         self.fractions = [float(fractions.get(name, 0)) for name in SPLITS]
 
-    def split_of(self, patch_id: str, longitude: float, latitude: float) -> str:
-        """Split of the patch called ``patch_id`` with its centre at the given degrees."""
-        name = patch_id
+    def split_of(self, patch_id: str, bounds: Bounds) -> str | None:
+        """Split of the patch called ``patch_id``; None where it lies too near to another split.
+
+        ``bounds`` of its footprint in degrees (see blocks.bounds_of).
+        """
         if self.method == "block" and self.block_degrees:
-            size = self.block_degrees
-            name = f"{math.floor(longitude / size)}/{math.floor(latitude / size)}"
-        return self._by_hash(f"{self.seed}/{name}")
+            return self._by_block(bounds, self.block_degrees)
+        return self._by_hash(f"{self.seed}/{patch_id}")
+
+    def _by_block(self, bounds: Bounds, size: float) -> str | None:
+        if not self.half_distance:
+            west, south, east, north = bounds
+            return self._of_block(block_at((west + east) / 2, (south + north) / 2, size))
+        near = blocks_within(grown(bounds, self.half_distance), size)
+        found = {self._of_block(block) for block in near}
+        return found.pop() if len(found) == 1 else None
+
+    def _of_block(self, block: Block) -> str:
+        return self._by_hash(f"{self.seed}/{block[0]}/{block[1]}")
 
     def _by_hash(self, text: str) -> str:
         place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import shapely
 
 from groundsynth.errors import InputError
 from groundsynth.files import atomic
 from groundsynth.patches.counts import TileCounts, read_counts
+from groundsynth.patches.distances import COLUMNS, split_distances
 from groundsynth.patches.filters import REASONS
 from groundsynth.patches.index import write_index
 from groundsynth.patches.splits import SPLITS
@@ -19,13 +22,21 @@ from groundsynth.tables import read_tables
 
 
 def summarise_patches(
-    *, indices: list[Path], counts: list[Path], index: Path, funnel: Path, splits: Path
+    *,
+    indices: list[Path],
+    counts: list[Path],
+    index: Path,
+    funnel: Path,
+    splits: Path,
+    distances: Path,
 ) -> None:
     """Join the shards' indices and counts into those of the run.
 
     Writes ``index`` (GeoParquet, all patches), ``funnel`` (CSV: candidates, kept and dropped by
-    reason of each tile, and their total) and ``splits`` (CSV: patches and percent of each split).
-    Raises InputError when a patch stands twice or index and counts disagree.
+    reason of each tile, and their total), ``splits`` (CSV: patches and percent of each split) and
+    ``distances`` (CSV: for each pair of splits the smallest distance of their patches in metres
+    and in patches, how many pairs are nearer than one patch, and the nearest two). Raises
+    InputError when a patch stands twice or index and counts disagree.
     """
     table = read_tables(indices, "real_index")
     tiles = _joined_counts(counts)
@@ -35,11 +46,15 @@ def summarise_patches(
             f"The shard indices hold {len(table)} patches but the counts {kept}; delete the "
             "shards' index and counts files and cut them again."
         )
-    _require_unique(table.column("patch_id").to_pylist())
+    patch_ids = table.column("patch_id").to_pylist()
+    _require_unique(patch_ids)
     record = provenance("summarise-patches", {}, [*indices, *counts])
     write_index(index, {name: table.column(name) for name in table.column_names}, record)
     _write_funnel(funnel, tiles)
-    _write_splits(splits, Counter(table.column("split").to_pylist()))
+    found = table.column("split").to_pylist()
+    _write_splits(splits, Counter(found))
+    footprints = shapely.from_wkb(table.column("geometry").to_numpy())
+    _write_distances(distances, split_distances(patch_ids, found, footprints))
 
 
 def _joined_counts(paths: Sequence[Path]) -> dict[str, TileCounts]:
@@ -83,6 +98,15 @@ def _write_splits(path: Path, found: Counter[str]) -> None:
     total = max(sum(found.values()), 1)
     rows = [[split, found[split], f"{100 * found[split] / total:.3f}"] for split in SPLITS]
     _write_csv(path, ["split", "patches", "percent"], rows)
+
+
+def _write_distances(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    formats = {"metres": "{:.1f}", "patches": "{:.3f}"}
+    cells = [
+        ["" if row[c] is None else formats.get(c, "{}").format(row[c]) for c in COLUMNS]
+        for row in rows
+    ]
+    _write_csv(path, COLUMNS, cells)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

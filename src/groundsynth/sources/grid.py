@@ -13,6 +13,10 @@ import re
 from groundsynth.errors import ConfigurationError
 
 LABEL_TILE_DEGREES = 3
+TILE_PIXELS = 12_000
+"""Side of a WorldCover imagery tile (1 x 1 degree) in pixels; a label tile has three times it."""
+METRES_A_DEGREE_NORTH = 110_574.0
+"""Shortest degree of latitude on the WGS 84 ellipsoid (at the equator)."""
 NAME = re.compile(r"([NS])(\d{2})([EW])(\d{3})")
 EDGE = 1e-9
 """Degrees (0.1 mm) by which an area may exceed a tile without asking for the next one."""

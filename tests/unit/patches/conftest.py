@@ -44,6 +44,7 @@ SETTINGS: dict[str, Any] = {
     "split_fractions": {"train": 0.8, "validation": 0.1, "test": 0.1},
     "split_seed": 42,
     "split_block_degrees": None,
+    "split_block_distance_metres": 0,
 }
 
 

@@ -130,7 +130,8 @@ def test_filters_and_counts(cut: Cut, tiles: Tiles) -> None:
         "N36E030": {
             "candidates": 36,
             "kept": 33,
-            "dropped": {"labels_missing": 1, "imagery_missing": 1, "water": 1},
+            "dropped": dict.fromkeys(("labels_missing", "imagery_missing", "water"), 1)
+            | {"near_other_split": 0},
         }
     }
     gone = {f"N36E030_000_{c:03d}" for c in (0, 1, 3)}
@@ -175,7 +176,7 @@ def test_absent_tiles_give_a_shard_without_rows(
     assert shard.images.shape == (0, 16, 16, 3)
     assert shard.masks.shape == (0, 16, 16)
     assert shard.index.num_rows == 0
-    nothing = {"labels_missing": 0, "imagery_missing": 0, "water": 0}
+    nothing = {"labels_missing": 0, "imagery_missing": 0, "water": 0, "near_other_split": 0}
     assert shard.counts == {"N37E031": {"candidates": 0, "kept": 0, "dropped": nothing}}
     assert len(geopandas.read_parquet(tiles.folder / "patches" / "s.index.parquet")) == 0
     assert "warning" not in capsys.readouterr().err

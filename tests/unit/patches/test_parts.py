@@ -15,6 +15,7 @@ from groundsynth.patches.scaling import require_scaling, to_8_bit
 from groundsynth.patches.splits import Splitter
 from groundsynth.shards import open_array
 
+PLACE = (30.0, 36.0, 30.1, 36.1)
 FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
@@ -64,7 +65,7 @@ def test_other_scalings() -> None:
 def test_random_splits_follow_the_documented_hash() -> None:
     splitter = Splitter("random", FRACTIONS, 42)
     names = [f"N36E030_{r:03d}_{c:03d}" for r in range(40) for c in range(50)]
-    found = {name: splitter.split_of(name, 30, 36) for name in names}
+    found = {name: splitter.split_of(name, PLACE) for name in names}
     for name in names[:50]:
         digest = hashlib.sha256(f"42/{name}".encode()).digest()
         place = int.from_bytes(digest[:8], "big") / 2**64
@@ -73,7 +74,7 @@ def test_random_splits_follow_the_documented_hash() -> None:
     shares = [list(found.values()).count(split) / 2000 for split in FRACTIONS]
     assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.03)
     other = Splitter("random", FRACTIONS, 43)
-    assert any(other.split_of(name, 30, 36) != split for name, split in found.items())
+    assert any(other.split_of(name, PLACE) != split for name, split in found.items())
 
 
 def test_block_splits_keep_neighbours_together() -> None:
@@ -82,7 +83,7 @@ def test_block_splits_keep_neighbours_together() -> None:
     blocks: dict[tuple[int, int], set[str]] = {}
     for number, (x, y) in enumerate(places):
         block = (int(np.floor(x / 0.25)), int(np.floor(y / 0.25)))
-        blocks.setdefault(block, set()).add(splitter.split_of(f"patch {number}", x, y))
+        blocks.setdefault(block, set()).add(splitter.split_of(f"patch {number}", (x, y, x, y)))
     assert len(blocks) == 64
     assert all(len(found) == 1 for found in blocks.values())
     assert {split for found in blocks.values() for split in found} == set(FRACTIONS)
@@ -90,7 +91,7 @@ def test_block_splits_keep_neighbours_together() -> None:
 
 def test_a_split_without_share_gets_nothing() -> None:
     splitter = Splitter("random", {"train": 0.5, "test": 0.5}, 1)
-    found = {splitter.split_of(f"p{n}", 0, 0) for n in range(200)}
+    found = {splitter.split_of(f"p{n}", PLACE) for n in range(200)}
     assert found == {"train", "test"}
 
 

@@ -22,6 +22,7 @@ def summarise(folder: Path, names: list[str]) -> None:
         index=folder / "index.parquet",
         funnel=folder / "funnel.csv",
         splits=folder / "splits.csv",
+        distances=folder / "distances.csv",
     )
 
 
@@ -52,6 +53,7 @@ def test_the_run_in_figures(cut: Cut, tiles: Tiles) -> None:
         "dropped_labels_missing": "0",
         "dropped_imagery_missing": "0",
         "dropped_water": str(36 - kept),
+        "dropped_near_other_split": "0",
     }
     assert int(funnel["total"]["candidates"]) == 72
     assert int(funnel["total"]["kept"]) == 36 + kept == len(frame)
@@ -87,6 +89,7 @@ def test_index_and_counts_must_agree(cut: Cut, tiles: Tiles) -> None:
             index=tiles.folder / "index.parquet",
             funnel=tiles.folder / "funnel.csv",
             splits=tiles.folder / "splits.csv",
+            distances=tiles.folder / "distances.csv",
         )
     with pytest.raises(InputError, match=r"N36E030_000_000 stands .* more than once"):
         summarise_patches(
@@ -95,4 +98,5 @@ def test_index_and_counts_must_agree(cut: Cut, tiles: Tiles) -> None:
             index=tiles.folder / "index.parquet",
             funnel=tiles.folder / "funnel.csv",
             splits=tiles.folder / "splits.csv",
+            distances=tiles.folder / "distances.csv",
         )
