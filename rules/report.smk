@@ -60,6 +60,7 @@ rule write_report:
         tables=rules.make_tables.output,
         funnel="results/patches/funnel.csv",
         splits="results/patches/splits.csv",
+        distances="results/patches/distances.csv",
         frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
     output:
         page="results/report/index.html",
@@ -72,6 +73,21 @@ rule write_report:
         footprints=report(
             "results/figures/footprints.png",
             caption="report/footprints.rst",
+            category="Patches",
+        ),
+        funnel=report(
+            "results/figures/funnel.png",
+            caption="report/funnel.rst",
+            category="Patches",
+        ),
+        patches=report(
+            "results/figures/patches.png",
+            caption="report/patches.rst",
+            category="Patches",
+        ),
+        split_shares=report(
+            "results/figures/split_shares.png",
+            caption="report/split_shares.rst",
             category="Patches",
         ),
         samples=report(
@@ -110,7 +126,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=1,
+        revision=2,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
@@ -132,6 +148,6 @@ rule write_report:
         "--histories {input.histories:q} --coordinates {input.coordinates:q} "
         "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
         "--seed {params.seed:q} --tables {input.tables:q} --funnel {input.funnel:q} "
-        "--splits {input.splits:q} --frechets {input.frechets:q} "
+        "--splits {input.splits:q} --distances {input.distances:q} --frechets {input.frechets:q} "
         "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} "
         "--page {output.page:q} --headline {output.headline:q} > {log:q} 2>&1"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from groundsynth.figures.style import DPI, INK, QUIET, bare
 
 HEAD = 104
 """Pixels that the headings over columns of pictures take."""
+GAP, MARGIN, ENTRY_PIXELS = 16, 32, 44
 
 
 class Canvas:
@@ -46,6 +48,32 @@ class Canvas:
         options = {"ha": "left", "va": "top", "color": INK, "linespacing": 1.35, **options}
         place = (left / self.width, 1 - top / self.height)
         self.figure.text(*place, text, fontsize=points, **options)
+
+    def legend(self, entries: Sequence[Patch], across: int) -> None:
+        """Write a legend at the foot, ``across`` entries beside each other."""
+        self.figure.legend(
+            handles=list(entries),
+            ncols=across,
+            loc="lower left",
+            bbox_to_anchor=(MARGIN / self.width, GAP / self.height),
+            borderaxespad=0,
+            borderpad=0,
+            fontsize=9,
+            columnspacing=1.6,
+            handlelength=1.2,
+            handleheight=1.2,
+        )
+
+
+def entries_across(entries: Sequence[Patch], width: int) -> int:
+    """How many entries of the legend stand beside each other in ``width`` pixels."""
+    longest = max(len(str(entry.get_label())) for entry in entries)
+    return int(np.clip((width - 2 * MARGIN) // (90 + 16 * longest), 1, len(entries)))
+
+
+def legend_height(entries: Sequence[Patch], across: int) -> int:
+    """Pixels that a legend takes at the foot of a canvas."""
+    return 2 * GAP + -(-len(entries) // across) * ENTRY_PIXELS
 
 
 def cell_size(patch: int, wanted: int) -> int:

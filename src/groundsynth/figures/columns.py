@@ -50,11 +50,19 @@ DISTANCES = {
     "real_test_distance": "Real test split",
     "feature_model": "Feature model",
 }
+SPLIT_DISTANCES = {
+    "split": "Split",
+    "other_split": "Other split",
+    "distance_metres": "Smallest distance (m)",
+    "distance_patches": "In patches",
+    "pairs_nearer_than_one_patch": "Pairs nearer than one patch",
+    "nearest": "Nearest patches",
+}
 CLASS_PREFIX = "f1_"
 LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
-    *("tile", "split"),
+    *("tile", "split", "other_split", "nearest"),
 }
 """Columns that hold names, not figures."""
 
@@ -71,7 +79,7 @@ def table4(names: Sequence[str]) -> dict[str, str]:
 
 def heading(column: str) -> str:
     """Heading of a column; one that is not listed is read from its name."""
-    for table in (TABLE3, TABLE2, TABLE1, DISTANCES, COMPOSITION):
+    for table in (TABLE3, TABLE2, TABLE1, DISTANCES, COMPOSITION, SPLIT_DISTANCES):
         if column in table:
             return table[column]
     if column.startswith(CLASS_PREFIX):

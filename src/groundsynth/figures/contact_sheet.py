@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from groundsynth.figures.canvas import HEAD, Canvas, mosaic
+from groundsynth.figures.canvas import HEAD, MARGIN, Canvas, mosaic
 from groundsynth.figures.drawn_populations import DrawnPopulations
 from groundsynth.figures.style import nothing_to_draw, population_color
 
 ROWS, COLUMNS = 6, 18
 """Patches of all sheets together; each sheet takes its part of the columns."""
-WIDTH, MARGIN = 2440, 32
+WIDTH = 2440
 GAPS_A_PATCH = 32
 
 

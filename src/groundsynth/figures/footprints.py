@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from groundsynth.figures.style import (
+    INK,
     OTHER,
     QUIET,
     SPLIT_COLORS,
@@ -26,6 +28,8 @@ from groundsynth.tables import read_table
 NAMED_TILES = 60
 """Above so many tiles their names would cover the map."""
 TALLEST = 6.5
+KILOMETRES_A_DEGREE = 111.32
+"""Of longitude at the equator (WGS 84)."""
 EDGES = 1.3
 """Inches that ticks, title and legend take."""
 
@@ -49,6 +53,7 @@ def draw_footprints(patches: Path) -> Figure:
     axes.set_xlim(west - border, east + border)
     axes.set_ylim(south - border, north + border)
     axes.set_aspect(stretch)
+    _draw_scale(axes, (south + north) / 2, east - west)
     axes.set_title(f"Footprints of {len(splits):,} patches on {len(boxes):,} tiles")
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
@@ -76,6 +81,38 @@ def _map_axes(across: float, up: float) -> tuple[Figure, Axes]:
     axes.set_xlabel("longitude (°)")
     axes.set_ylabel("latitude (°)")
     return figure, axes
+
+
+def scale_kilometres(across: float) -> int:
+    """A round length, 1, 2 or 5 times a power of ten, of at most a fifth of ``across`` (km)."""
+    most = max(across / 5, 1)
+    power = 10 ** math.floor(math.log10(most))
+    return int(max(step for step in (1, 2, 5) if step * power <= most) * power)
+
+
+def _draw_scale(axes: Axes, latitude: float, degrees: float) -> None:
+    """A bar of whole kilometres (at the middle latitude) in the upper right, above the map."""
+    a_degree = KILOMETRES_A_DEGREE * max(math.cos(math.radians(latitude)), 0.1)
+    length = scale_kilometres(degrees * a_degree)
+    share = length / a_degree / (axes.get_xlim()[1] - axes.get_xlim()[0])
+    axes.plot(
+        (1 - share, 1),
+        (1.02, 1.02),
+        color=INK,
+        lw=2,
+        transform=axes.transAxes,
+        clip_on=False,
+        solid_capstyle="butt",
+    )
+    axes.text(
+        1 - share - 0.01,
+        1.02,
+        f"{length:,} km",
+        transform=axes.transAxes,
+        ha="right",
+        va="center",
+        fontsize=8,
+    )
 
 
 def _draw_splits(axes: Axes, polygons: np.ndarray, splits: np.ndarray) -> list[Patch]:

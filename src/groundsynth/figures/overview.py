@@ -11,9 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from groundsynth.figures.canvas import HEAD, Canvas, cell_size
+from groundsynth.figures.canvas import (
+    GAP,
+    HEAD,
+    MARGIN,
+    Canvas,
+    cell_size,
+    entries_across,
+    legend_height,
+)
 from groundsynth.figures.drawn_populations import DrawnPopulations
 from groundsynth.figures.style import (
     INK,
@@ -26,12 +33,12 @@ from groundsynth.landcover import Legend
 from groundsynth.segmentation.populations import Population
 from groundsynth.tables import read_table
 
-CELL, GAP, GROUP_GAP, MARGIN = 320, 16, 44, 32
+CELL, GROUP_GAP = 320, 44
 TEXT_WIDTHS, FULL_WIDTH = (520, 960), 2400
 TEXT_POINTS = 8.5
 PIXELS_A_LETTER = 12.6
 """Width of a letter of the captions, on the safe side of the mean of English text."""
-LINE_PIXELS, ENTRY_PIXELS = 32, 44
+LINE_PIXELS = 32
 
 
 @dataclass(frozen=True)
@@ -136,15 +143,14 @@ def _compose(
     width = max(narrow, min(wide, FULL_WIDTH)) if paragraphs else lefts[-1] + cell + MARGIN
     entries = class_patches(legend, masks)
     across = entries_across(entries, width)
-    foot = 2 * GAP + -(-len(entries) // across) * ENTRY_PIXELS
-    canvas = Canvas(width, HEAD + rows * (cell + GAP) + foot)
+    canvas = Canvas(width, HEAD + rows * (cell + GAP) + legend_height(entries, across))
     for column, left in zip(columns, lefts, strict=True):
         _draw_column(canvas, column, left, cell)
     if paragraphs:
         canvas.heading(text_left, "Captions", f"by {captioner}", INK)
         for row, found in enumerate(paragraphs):
             _draw_text(canvas, found, text_left, HEAD + row * (cell + GAP), cell)
-    _draw_legend(canvas, entries, across)
+    canvas.legend(entries, across)
     return canvas.figure
 
 
@@ -173,24 +179,3 @@ def _draw_text(
         canvas.text(left + GAP, start, "\n".join(lines), TEXT_POINTS)
         tall = len(lines) * LINE_PIXELS - 4
         canvas.bar(left, start + 2, 5, tall, population_color(population))
-
-
-def entries_across(entries: Sequence[Patch], width: int) -> int:
-    """How many entries of the legend stand beside each other in ``width`` pixels."""
-    longest = max(len(str(entry.get_label())) for entry in entries)
-    return int(np.clip((width - 2 * MARGIN) // (90 + 16 * longest), 1, len(entries)))
-
-
-def _draw_legend(canvas: Canvas, entries: Sequence[Patch], across: int) -> None:
-    canvas.figure.legend(
-        handles=list(entries),
-        ncols=across,
-        loc="lower left",
-        bbox_to_anchor=(MARGIN / canvas.width, GAP / canvas.height),
-        borderaxespad=0,
-        borderpad=0,
-        fontsize=9,
-        columnspacing=1.6,
-        handlelength=1.2,
-        handleheight=1.2,
-    )

@@ -63,6 +63,7 @@ def write_page(
     figures: list[Path],
     funnel: Path,
     splits: Path,
+    distances: Path,
     frechets: list[Path],
     configuration: Any,
     logs: Path,
@@ -71,12 +72,13 @@ def write_page(
 ) -> None:
     """Write the report of a run as one HTML page without outside resources, and its headline.
 
-    Reads the CSV files among ``tables``, PNG ``figures``, the funnel and splits of the patches
-    (CSV), the Fréchet distances (JSON) and the timing lines at the end of ``logs``/**.log.
-    ``configuration`` is the run's, as JSON. ``headline`` becomes JSON: the page's path and at
-    most four figures (name, value, unit).
+    Reads the CSV files among ``tables``, PNG ``figures``, the funnel, splits and split distances
+    of the patches (CSV), the Fréchet distances (JSON) and the timing lines at the end of
+    ``logs``/**.log. ``configuration`` is the run's, as JSON. ``headline`` becomes JSON: the page's
+    path and at most four figures (name, value, unit).
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
+    files["split_distances"] = distances
     rows = {stem: read_csv(path)[1] for stem, path in files.items()}
     telling = headline_figures(rows, rows[splits.stem], configuration)
     costs = read_ledger(logs)
@@ -85,7 +87,6 @@ def write_page(
         "headline": [_shown(figure) for figure in telling],
         "pictures": {path.stem: read_picture(path) for path in figures},
         "tables": {stem: read_result_table(path) for stem, path in files.items()},
-        "funnel": funnel_steps(rows[funnel.stem]),
         "clip_name": next((row["image_text_model"] for row in rows.get("table1", [])), None),
         "gain": gain_of_synthesis(rows.get("table3", []), configuration),
         "distances": [read_json(path) for path in frechets],
@@ -125,16 +126,6 @@ def read_result_table(path: Path) -> Table:
     ]
     source = "data:text/csv;charset=utf-8;base64," + base64.b64encode(path.read_bytes()).decode()
     return Table(path.name, headings, entries, source)
-
-
-def funnel_steps(rows: Sequence[Mapping[str, str]]) -> list[tuple[str, int, float]]:
-    """(what, patches, percent of the candidates) of the funnel's total row; empty without one."""
-    total = next((row for row in rows if row.get("tile") == "total"), None)
-    if total is None:
-        return []
-    counts = {heading(name): int(n) for name, n in total.items() if name != "tile"}
-    most = max(counts.values(), default=0)
-    return [(name, count, 100 * count / max(most, 1)) for name, count in counts.items()]
 
 
 def gain_of_synthesis(rows: Sequence[Mapping[str, str]], configuration: Any) -> str:

@@ -12,7 +12,25 @@ PICTURES = {
     "footprints": (
         "Map of the patch footprints, coloured by split, over the tiles of the imagery.",
         "Footprints of all kept patches in longitude and latitude, coloured by split. White "
-        "places inside a tile were discarded: no data, or too much water.",
+        "places inside a tile were dropped: no data, too much water, or too near to a patch of "
+        "another split.",
+    ),
+    "funnel": (
+        "Bars from all candidates over those dropped by reason to those kept, and stacked bars of "
+        "each tile.",
+        "Every place of the patch grid is either kept or dropped for the first reason that "
+        "applies. Below, the same for each tile in percent of its candidates.",
+    ),
+    "patches": (
+        "Contact sheets of the patches of each split, each beside its land-cover mask.",
+        "Patches of each split, each with its land cover at its right, drawn by chance with a "
+        "fixed seed.",
+    ),
+    "split_shares": (
+        "Bars of the share of each land-cover class in each split.",
+        "Above, the share of each class in all labelled pixels of a split; below, the share of "
+        "the split's patches in which the class occurs. Splits by blocks differ more than random "
+        "ones: a model is tested on other landscapes than it was trained on.",
     ),
     "samples": (
         "Contact sheets of real patches, unconditional samples and conditional samples.",

@@ -1,4 +1,4 @@
-"""The verb ``draw-figures``: seven pictures of a run."""
+"""The pictures of a run: ten PNG files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from groundsynth.figures.contact_sheet import draw_samples
 from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditions
 from groundsynth.figures.feature_maps import draw_projections
 from groundsynth.figures.footprints import draw_footprints
+from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.overview import draw_overview
+from groundsynth.figures.patch_sheet import draw_patches
+from groundsynth.figures.split_shares import draw_split_shares
 from groundsynth.figures.style import save_figure, styled
 from groundsynth.figures.training_curves import draw_histories
 from groundsynth.landcover import Legend
@@ -39,6 +42,7 @@ def draw_figures(
     histories: list[Path],
     coordinates: list[Path],
     patches: Path,
+    funnel: Path,
     legend: dict[str, Any],
     rows: int,
     seed: int,
@@ -46,10 +50,11 @@ def draw_figures(
 ) -> list[Path]:
     """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
 
-    overview, footprints, samples, composition, histories, confusion, projections. Reads shards of
-    images uint8 (N, H, W, 3) and masks uint8 (N, H, W) by memory map, only what is drawn; every
-    list but those of the real patches may be empty, and a picture without content says so.
-    ``patches`` is the index of all real patches, ``rows`` the number of rows of the overview.
+    overview, footprints, funnel, patches, split_shares, samples, composition, histories,
+    confusion, projections. Reads shards of images uint8 (N, H, W, 3) and masks uint8 (N, H, W) by
+    memory map, only what is drawn; every list but those of the real patches may be empty, and a
+    picture without content says so. ``patches`` is the index of all real patches, ``funnel`` the
+    table of candidates (CSV), ``rows`` the number of rows of the overview.
     """
     classes = Legend.from_json(legend)
     populations = DrawnPopulations(
@@ -65,6 +70,9 @@ def draw_figures(
     figures: dict[str, Callable[[], Figure]] = {
         "overview": lambda: draw_overview(populations, captions, classes, rows, seed),
         "footprints": lambda: draw_footprints(patches),
+        "funnel": lambda: draw_funnel(funnel),
+        "patches": lambda: draw_patches(populations, classes, seed),
+        "split_shares": lambda: draw_split_shares(compositions, patches, classes),
         "samples": lambda: draw_samples(populations, seed),
         "composition": lambda: draw_composition(compositions, classes),
         "histories": lambda: draw_histories(histories),

@@ -24,7 +24,10 @@ CHUNK = 20_000
 """Pairs of footprints at a time, about 20 MB."""
 EQUAL = 1e-6
 """Patches by which a distance may miss 0 or 1 from rounding."""
-COLUMNS = ("split", "other_split", "metres", "patches", "pairs_nearer_than_one_patch", "nearest")
+COLUMNS = (
+    *("split", "other_split", "distance_metres", "distance_patches"),
+    *("pairs_nearer_than_one_patch", "nearest"),
+)
 GEOD = pyproj.Geod(ellps="WGS84")
 Pairs = tuple[np.ndarray, np.ndarray]
 
@@ -34,7 +37,7 @@ def split_distances(
 ) -> list[dict[str, Any]]:
     """One row (COLUMNS) for each pair of splits, from the patches' footprints (EPSG:4326).
 
-    ``metres`` and ``patches`` are None where a split is empty; ``nearest`` names the two patches.
+    Distances are None where a split is empty; ``nearest`` names the two patches.
     Memory grows with the number of patches, time with the number of near pairs.
     """
     footprints, found = Footprints(polygons), np.asarray(splits)
@@ -46,7 +49,8 @@ def split_distances(
         if len(here) and len(there):
             near, count = footprints.nearest(here, there)
             metres, patches = footprints.distance(*near)
-            row |= {"metres": metres, "patches": patches, "pairs_nearer_than_one_patch": count}
+            row |= {"distance_metres": metres, "distance_patches": patches}
+            row["pairs_nearer_than_one_patch"] = count
             row["nearest"] = " ".join(ids[number] for number in near)
         rows.append(row)
     return rows

@@ -101,7 +101,7 @@ def _write_splits(path: Path, found: Counter[str]) -> None:
 
 
 def _write_distances(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    formats = {"metres": "{:.1f}", "patches": "{:.3f}"}
+    formats = {"distance_metres": "{:.1f}", "distance_patches": "{:.3f}"}
     cells = [
         ["" if row[c] is None else formats.get(c, "{}").format(row[c]) for c in COLUMNS]
         for row in rows

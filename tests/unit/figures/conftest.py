@@ -30,6 +30,12 @@ LEGEND: dict[str, Any] = {
 }
 NAMES = [entry["name"] for entry in LEGEND["classes"]]
 SIZE = 16
+FUNNEL = """tile,candidates,kept,dropped_labels_missing,dropped_water,dropped_rain
+<i>N36E030</i>,12,6,4,2,0
+N36E033,0,0,0,0,0
+N36E036,8,6,1,0,1
+total,20,12,5,2,1
+"""
 SPLITS = ("train", "train", "validation", "test")
 CAPTIONERS = ("grammar_text", "grammar_hybrid")
 
@@ -71,6 +77,7 @@ class Run:
             **named,
             **{name: getattr(self, name) for name in lists},
             "patches": self.folder / "results/patches/index.parquet",
+            "funnel": self.folder / "results/patches/funnel.csv",
         }
 
     def opened(self) -> DrawnPopulations:
@@ -118,6 +125,7 @@ class Run:
         }
         self._add_shard("real", "results/patches/real/N36E030", ids, index, "real_index", 1)
         write_table(self.folder / "results/patches/index.parquet", index, "real_index", {})
+        (self.folder / "results/patches/funnel.csv").write_text(FUNNEL)
 
     def add_samples(self, population: str, count: int = 8, **index: Any) -> None:
         """Samples of a synthetic population; conditional ones take the train patches in turn."""

@@ -12,7 +12,6 @@ import pytest
 
 from groundsynth.errors import InputError
 from groundsynth.figures.page import (
-    funnel_steps,
     gain_of_synthesis,
     read_picture,
     read_result_table,
@@ -32,10 +31,10 @@ CONFIGURATION = {
         }
     },
 }
-FUNNEL = (
-    "tile,candidates,kept,dropped_labels_missing,dropped_water\n"
-    "<i>N36E030</i>,20,12,5,3\n"
-    "total,20,12,5,3\n"
+DISTANCES = (
+    "split,other_split,distance_metres,distance_patches,pairs_nearer_than_one_patch,nearest\n"
+    "train,validation,2571.4,1.086,0,a b\n"
+    "train,test,,,0,\n"
 )
 SPLITS = "split,patches,percent\ntrain,6,50.000\nvalidation,3,25.000\ntest,3,25.000\n"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -81,7 +80,7 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
         clip_name="tiny <em>model</em>",
         folder=folder / "tables",
     )
-    (folder / "patches/funnel.csv").write_text(FUNNEL)
+    (folder / "patches/distances.csv").write_text(DISTANCES)
     (folder / "patches/splits.csv").write_text(SPLITS)
     with styled():
         save_figure(nothing_to_draw("Nothing."), folder / "figures/overview.png")
@@ -91,6 +90,7 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
         "figures": sorted((folder / "figures").iterdir()),
         "funnel": folder / "patches/funnel.csv",
         "splits": folder / "patches/splits.csv",
+        "distances": folder / "patches/distances.csv",
         "frechets": run.frechets,
         "configuration": CONFIGURATION,
         "logs": run.folder / "logs",
@@ -169,7 +169,8 @@ def test_the_page_says_what_was_measured(reported: tuple[Page, Any, str]) -> Non
     page, _, text = reported
     words = " ".join(page.text.split())
     assert "Dropped labels missing" in words
-    assert "5 (25.0%)" in words
+    assert "Smallest distance (m) In patches Pairs nearer than one patch" in words
+    assert "train validation 2,571.40 1.09 0 a b train test — — 0" in words
     assert "Image-text model of all CLIPScores on this page: tiny <em>model</em>" in words
     assert "1 finished jobs took 8.0 s" in words
     assert "2.0 s (25%) went into importing" in words
@@ -218,16 +219,6 @@ def test_no_sentence_about_synthesis_without_both_sides() -> None:
     assert gain_of_synthesis([], CONFIGURATION) == ""
     alone = {"mix": "real", "architecture": "unet", "seed": "1", "f1": "50"}
     assert gain_of_synthesis([alone], CONFIGURATION) == ""
-
-
-def test_the_funnel_needs_its_total() -> None:
-    assert funnel_steps([{"tile": "N36E030", "candidates": "4"}]) == []
-    rows = [{"tile": "total", "candidates": "4", "kept": "1", "dropped_water": "3"}]
-    assert funnel_steps(rows) == [
-        ("Candidates", 4, 100),
-        ("Kept", 1, 25),
-        ("Dropped water", 3, 75),
-    ]
 
 
 def test_a_table_is_rounded_on_the_page_and_whole_in_its_download(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The seven pictures: sizes, pixels, absent inputs, determinism."""
+"""The ten pictures: sizes, pixels, absent inputs, determinism."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import matplotlib
 import numpy as np
 import shapely
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
 from groundsynth.figures.footprints import draw_footprints, tile_box
+from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.overview import draw_overview
+from groundsynth.figures.patch_sheet import beside, draw_patches
 from groundsynth.figures.pictures import draw_figures
+from groundsynth.figures.split_shares import draw_split_shares, shares_by_split
 from groundsynth.figures.style import save_figure, styled
 from groundsynth.figures.training_curves import main_curves, read_curves, title_of
 from groundsynth.landcover import Legend
@@ -24,6 +28,9 @@ from groundsynth.shards import open_array
 NAMES = {
     "overview",
     "footprints",
+    "funnel",
+    "patches",
+    "split_shares",
     "samples",
     "composition",
     "histories",
@@ -51,7 +58,7 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def test_a_full_run_gives_seven_pictures_of_equal_bytes(
+def test_a_full_run_gives_ten_pictures_of_equal_bytes(
     full_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:
     first = draw(full_run, legend, tmp_path / "a")
@@ -145,6 +152,86 @@ def test_tiles_are_named_boxes_or_the_bounds_of_their_patches() -> None:
     patches = [shapely.box(3.25, 4, 3.5, 4.5), shapely.box(3.5, 4, 4.25, 4.5)]
     assert tile_box("S03W078", patches).tolist() == [-78, -3, -77, -2]
     assert tile_box("scene_a", patches).tolist() == [3.25, 4, 4.25, 4.5]
+
+
+def texts_of(figure: Figure) -> str:
+    """All words of a drawing, in the order of its parts."""
+    return " | ".join(text.get_text() for text in figure.findobj(Text))
+
+
+def test_the_funnel_in_words_and_bars(full_run: Any, tmp_path: Path, pixels: Pixels) -> None:
+    with styled():
+        drawn = draw_funnel(full_run.figure_inputs()["funnel"])
+        image = pixels(save(drawn, tmp_path / "funnel.png"))
+    words = texts_of(drawn)
+    for part in ("20 (100.0%)", "5 (25.0%)", "12 (60.0%)", "dropped: too much water", "rain"):
+        assert part in words
+    assert "Each of 2 tiles; 1 more without imagery" in words
+    upper, lower = drawn.axes
+    bars = [(bar.get_x(), bar.get_width()) for bar in upper.patches]
+    assert bars == [(0, 20), (15, 5), (13, 2), (12, 1), (0, 12)]  # each begins where one ended
+    kept = [bar.get_height() for bar in lower.patches[:2]]
+    assert kept == [75, 50]  # in order of the share kept
+    assert [label.get_text() for label in lower.get_xticklabels()] == ["N36E036", "<i>N36E030</i>"]
+    assert has_color(image, (0x56, 0xB4, 0xE9))
+
+
+def test_the_funnel_of_160_tiles_names_none(tmp_path: Path) -> None:
+    rows = [f"N{n // 20 + 35}E{n % 20 + 25:03d},10,{n % 10},{10 - n % 10}" for n in range(160)]
+    path = tmp_path / "funnel.csv"
+    path.write_text("\n".join(["tile,candidates,kept,dropped_water", *rows, "total,1600,720,880"]))
+    with styled():
+        drawn = draw_funnel(path)
+    assert "160 tiles in order of the share kept" in texts_of(drawn)
+    assert "N36E026" not in texts_of(drawn)
+    path.write_text("tile,candidates,kept,dropped_water\ntotal,0,0,0\n")
+    assert "no candidate" in texts_of(draw_funnel(path))
+
+
+def test_class_shares_of_each_split(full_run: Any, legend: dict[str, Any]) -> None:
+    index, classes = full_run.figure_inputs()["patches"], Legend.from_json(legend)
+    found = shares_by_split(full_run.compositions, index, classes)
+    assert {split: len(shares) for split, (shares, _) in found.items()} == {
+        "train": 6,
+        "validation": 3,
+        "test": 3,
+    }
+    masks = open_array(full_run.masks["real"][0])
+    expected = [100 * (masks[3::4] == number).mean() for number in range(3)]
+    np.testing.assert_allclose(found["test"][0].mean(axis=0), expected, atol=1e-3)
+    with styled():
+        drawn = draw_split_shares(full_run.compositions, index, classes)
+    heights = [bar.get_height() for bar in drawn.axes[0].containers[2]]
+    np.testing.assert_allclose(heights, expected, atol=1e-3)
+    assert "no composition" in texts_of(draw_split_shares([], index, classes))
+
+
+def test_the_patch_sheet_shows_each_split_with_its_masks(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path, pixels: Pixels
+) -> None:
+    classes = Legend.from_json(legend)
+    painted = np.array(open_array(full_run.images["real"][0]))
+    painted[:] = 7
+    painted[3::4] = 9  # test
+    np.save(full_run.images["real"][0], painted)
+    with styled():
+        drawn = draw_patches(full_run.opened(), classes, 7)
+        image = pixels(save(drawn, tmp_path / "patches.png"))
+        again = pixels(save(draw_patches(full_run.opened(), classes, 7), tmp_path / "b.png"))
+    assert (image == again).all()
+    for words in ("Train", "6 of 6 patches, drawn by chance", "Test", "3 of 3 patches"):
+        assert words in texts_of(drawn)
+    columns = np.flatnonzero((image == (9, 9, 9)).all(axis=-1).any(axis=0))
+    assert columns.min() > image.shape[1] * 0.6  # the last third
+    assert all(has_color(image, tuple(entry["color"])) for entry in legend["classes"])
+
+
+def test_a_mask_stands_beside_its_patch() -> None:
+    images, masks = np.full((2, 3, 3, 3), 5, np.uint8), np.full((2, 3, 3, 3), 6, np.uint8)
+    masks[1] = 8
+    pairs = beside(images, masks)
+    assert pairs.shape == (2, 3, 7, 3)
+    assert pairs[1, 0, :, 0].tolist() == [5, 5, 5, 255, 8, 8, 8]
 
 
 def test_confusion_is_normalised_over_the_truth() -> None:

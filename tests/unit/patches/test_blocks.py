@@ -114,7 +114,7 @@ def test_patches_of_different_splits_keep_their_distance(
 
 def min_metres(frame: geopandas.GeoDataFrame) -> float:
     rows = split_distances(frame.patch_id.tolist(), frame.split.tolist(), frame.geometry.to_numpy())
-    return min(row["metres"] for row in rows)
+    return min(row["distance_metres"] for row in rows)
 
 
 @pytest.mark.parametrize("latitude", [0, -0.01, 36.7, -66.4, 83.9, 89.99])
