@@ -59,7 +59,6 @@ def finished(pairs: dict[str, tuple[Path, Path]], run_workflow: Callable[..., st
         **{"size": SIZE, "stride": SIZE, "scaling": "none"},
         **{"water_class": "water", "max_water_percent": 100},
     }
-    configuration["splits"]["method"] = "random"  # a chip is smaller than a block
     overlay = folder.with_name("chips.yaml")
     overlay.write_text(json.dumps(configuration), "utf-8")
     run_workflow(overlay, folder)

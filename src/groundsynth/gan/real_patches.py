@@ -56,7 +56,8 @@ class TrainPatches:
         if not self.ids:
             raise InputError(
                 f"{indices[0]} and the other indices list no patch of the train split; enlarge "
-                "the area or the split's fraction in splits.fractions."
+                "the area or the split's fraction in splits.fractions, or lower "
+                "splits.block_degrees."
             )
 
     def __len__(self) -> int:

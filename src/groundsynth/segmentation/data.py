@@ -77,7 +77,7 @@ def split_of(population: Population, split: str) -> Patches:
     if not len(rows):
         raise InputError(
             f"The {split} split has no patch; enlarge the area or the split's fraction in "
-            "splits.fractions."
+            "splits.fractions, or lower splits.block_degrees."
         )
     return Patches(((population, rows),))
 

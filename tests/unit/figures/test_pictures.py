@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
-from groundsynth.figures.footprints import draw_footprints, tile_box
+from groundsynth.figures.footprints import draw_footprints, scale_kilometres, tile_box
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
@@ -146,6 +146,11 @@ def test_footprints_show_every_split_on_both_sides_of_a_zone(
         assert len(places) > 500
     train = np.argwhere((image[: image.shape[0] * 3 // 4] == (0x88, 0xCC, 0xEE)).all(axis=-1))
     assert train[:, 1].max() - train[:, 1].min() > image.shape[1] / 2
+
+
+def test_the_scale_is_a_round_length() -> None:
+    found = [scale_kilometres(across) for across in (1780, 260, 200, 99, 24, 3)]
+    assert found == [200, 50, 20, 10, 2, 1]
 
 
 def test_tiles_are_named_boxes_or_the_bounds_of_their_patches() -> None:

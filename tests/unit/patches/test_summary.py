@@ -60,6 +60,17 @@ def test_the_run_in_figures(cut: Cut, tiles: Tiles) -> None:
     splits = {row["split"]: int(row["patches"]) for row in rows_of(tiles.folder / "splits.csv")}
     assert splits == frame.split.value_counts().to_dict()
     assert list(splits) == ["train", "validation", "test"]
+    distances = rows_of(tiles.folder / "distances.csv")
+    assert [(row["split"], row["other_split"]) for row in distances] == [
+        ("train", "validation"),
+        ("train", "test"),
+        ("validation", "test"),
+    ]
+    assert (distances[0]["distance_metres"], distances[0]["distance_patches"]) == ("0.0", "0.000")
+    assert int(distances[0]["pairs_nearer_than_one_patch"]) > 0
+    one, other = distances[0]["nearest"].split()
+    split_of = dict(zip(frame.patch_id, frame.split, strict=True))
+    assert (split_of[one], split_of[other]) == ("train", "validation")
 
 
 def test_no_patch_at_all_is_a_table_without_rows(cut: Cut, tiles: Tiles) -> None:
@@ -69,6 +80,7 @@ def test_no_patch_at_all_is_a_table_without_rows(cut: Cut, tiles: Tiles) -> None
     summarise(tiles.folder, ["c"])
     assert len(geopandas.read_parquet(tiles.folder / "index.parquet")) == 0
     assert rows_of(tiles.folder / "splits.csv")[0]["patches"] == "0"
+    assert rows_of(tiles.folder / "distances.csv")[0]["distance_metres"] == ""
 
 
 def test_a_tile_cut_twice_is_named(cut: Cut, tiles: Tiles) -> None:
