@@ -1,6 +1,6 @@
 """CPU time and memory of the table of distances between splits, for synthetic footprints.
 
-    PYTHONPATH=src OMP_NUM_THREADS=1 .venv/bin/python benchmarks/patches/split_distances.py 100240 random
+    PYTHONPATH=src .venv/bin/python benchmarks/patches/split_distances.py 100240 random
 
 Footprints of 256 pixels of 10 m lie in a grid without gaps from 26 E 36 N. With
 ``random`` their splits are drawn one by one (the most pairs that are near each other), with
