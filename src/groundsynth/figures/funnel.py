@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from groundsynth.figures.style import OTHER, QUIET, new_figure, nothing_to_draw
 from groundsynth.figures.table_files import read_csv
@@ -67,6 +68,7 @@ def _draw_steps(axes: Axes, total: Counts, reasons: Sequence[str]) -> None:
     axes.set_xlim(0, total["candidates"] * 1.14)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("patches")
     axes.set_title("From candidates to kept patches")
@@ -94,5 +96,6 @@ def _draw_tiles(
     axes.set_ylabel("percent of a tile's candidates")
     axes.grid(False, axis="x")
     besides = f"; {absent:,} more without imagery" if absent else ""
-    axes.set_title(f"Each of {len(names):,} tiles{besides}")
+    title = f"Each of {len(names):,} tiles" if len(names) > 1 else "One tile"
+    axes.set_title(title + besides)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -31,13 +31,15 @@ def draw_patches(populations: DrawnPopulations, legend: Legend, seed: int) -> Fi
     if not groups:
         return nothing_to_draw("No patch was kept, so there is none to show.")
     columns = COLUMNS // len(groups)
+    largest = max(np.count_nonzero(splits == name) for name in groups)
+    deep = min(ROWS, -(-largest // columns))
     sheets, remarks, shown = [], [], []
     for name in groups:
         rows = np.flatnonzero(splits == name)
         chosen = np.sort(random.choice(rows, min(ROWS * columns, len(rows)), replace=False))
         masks = populations.real.masks.gather(chosen)
         pairs = beside(populations.real.images.gather(chosen), legend.colorize(masks))
-        sheets.append(_filled(pairs, columns))
+        sheets.append(_filled(pairs, columns, deep))
         shown.append(masks)
         remarks.append(f"{len(chosen):,} of {len(rows):,} patches, drawn by chance")
     return _compose(sheets, groups, remarks, legend, shown)
@@ -49,10 +51,10 @@ def beside(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return np.concatenate([images, line, masks], axis=2)
 
 
-def _filled(pairs: np.ndarray, columns: int) -> np.ndarray:
-    """A sheet of ROWS x ``columns`` pairs; white where there are fewer."""
+def _filled(pairs: np.ndarray, columns: int, rows: int) -> np.ndarray:
+    """A sheet of ``rows`` x ``columns`` pairs; white where there are fewer."""
     height = pairs.shape[1]
-    blank = np.full((ROWS * columns - len(pairs), *pairs.shape[1:]), 255, np.uint8)
+    blank = np.full((rows * columns - len(pairs), *pairs.shape[1:]), 255, np.uint8)
     return mosaic(np.concatenate([pairs, blank]), columns, gap=max(1, height // GAPS_A_PATCH))
 
 
