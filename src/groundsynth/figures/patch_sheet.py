@@ -31,7 +31,7 @@ def draw_patches(populations: DrawnPopulations, legend: Legend, seed: int) -> Fi
     if not groups:
         return nothing_to_draw("No patch was kept, so there is none to show.")
     columns = COLUMNS // len(groups)
-    largest = max(np.count_nonzero(splits == name) for name in groups)
+    largest = max(int((splits == name).sum()) for name in groups)
     deep = min(ROWS, -(-largest // columns))
     sheets, remarks, shown = [], [], []
     for name in groups:
