@@ -28,7 +28,7 @@ from groundsynth.tables import read_table
 NAMED_TILES = 60
 """Above so many tiles their names would cover the map."""
 TALLEST = 6.5
-KILOMETRES_A_DEGREE = 111.32
+METRES_A_DEGREE = 111_320
 """Of longitude at the equator (WGS 84)."""
 EDGES = 1.3
 """Inches that ticks, title and legend take."""
@@ -54,7 +54,8 @@ def draw_footprints(patches: Path) -> Figure:
     axes.set_ylim(south - border, north + border)
     axes.set_aspect(stretch)
     _draw_scale(axes, (south + north) / 2, east - west)
-    axes.set_title(f"Footprints of {len(splits):,} patches on {len(boxes):,} tiles")
+    tiles_named = "one tile" if len(boxes) == 1 else f"{len(boxes):,} tiles"
+    axes.set_title(f"Footprints of {len(splits):,} patches on {tiles_named}")
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
@@ -83,17 +84,17 @@ def _map_axes(across: float, up: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def scale_kilometres(across: float) -> int:
-    """A round length, 1, 2 or 5 times a power of ten, of at most a fifth of ``across`` (km)."""
+def scale_metres(across: float) -> int:
+    """A round length, 1, 2 or 5 times a power of ten, of at most a fifth of ``across`` (metres)."""
     most = max(across / 5, 1)
     power = 10 ** math.floor(math.log10(most))
     return int(max(step for step in (1, 2, 5) if step * power <= most) * power)
 
 
 def _draw_scale(axes: Axes, latitude: float, degrees: float) -> None:
-    """A bar of whole kilometres (at the middle latitude) in the upper right, above the map."""
-    a_degree = KILOMETRES_A_DEGREE * max(math.cos(math.radians(latitude)), 0.1)
-    length = scale_kilometres(degrees * a_degree)
+    """A bar of a round length (at the middle latitude) in the upper right, above the map."""
+    a_degree = METRES_A_DEGREE * max(math.cos(math.radians(latitude)), 0.1)
+    length = scale_metres(degrees * a_degree)
     share = length / a_degree / (axes.get_xlim()[1] - axes.get_xlim()[0])
     axes.plot(
         (1 - share, 1),
@@ -107,7 +108,7 @@ def _draw_scale(axes: Axes, latitude: float, degrees: float) -> None:
     axes.text(
         1 - share - 0.01,
         1.02,
-        f"{length:,} km",
+        f"{length // 1000:,} km" if length >= 1000 else f"{length} m",
         transform=axes.transAxes,
         ha="right",
         va="center",

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
-from groundsynth.figures.footprints import draw_footprints, scale_kilometres, tile_box
+from groundsynth.figures.footprints import draw_footprints, scale_metres, tile_box
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
@@ -149,8 +149,8 @@ def test_footprints_show_every_split_on_both_sides_of_a_zone(
 
 
 def test_the_scale_is_a_round_length() -> None:
-    found = [scale_kilometres(across) for across in (1780, 260, 200, 99, 24, 3)]
-    assert found == [200, 50, 20, 10, 2, 1]
+    found = [scale_metres(across) for across in (1_780_000, 260_000, 200_000, 99_000, 2_400)]
+    assert found == [200_000, 50_000, 20_000, 10_000, 200]
 
 
 def test_tiles_are_named_boxes_or_the_bounds_of_their_patches() -> None:
