@@ -12,12 +12,16 @@ sys.path.insert(0, str(SOURCE_FOLDER))
 from groundsynth.configuration import check_configuration
 from groundsynth.configured import with_keys
 from groundsynth.errors import GroundsynthError
-from groundsynth.sources.grid import label_tile_of, tiles_of_area
+from groundsynth.sources.area import tiles_of_configured
+from groundsynth.sources.grid import label_tile_of
 
 try:
     check_configuration(
         config, Path(str(workflow.basedir), "config", "config.schema.yaml")
     )
+    TILES = []
+    if config["source"]["kind"] != "rasters":
+        TILES = tiles_of_configured(config["source"]["area"])
 except GroundsynthError as error:
     raise WorkflowError(str(error)) from None
 config.update(with_keys(config))  # so that each changed key reruns what it touches
@@ -36,12 +40,6 @@ PREFIX = (
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}") + " ")
 
 SOURCE = config["source"]["kind"]
-AREA = config["source"]["area"]
-TILES = (
-    tiles_of_area(AREA["west"], AREA["south"], AREA["east"], AREA["north"])
-    if SOURCE != "rasters"
-    else []
-)
 REAL_SHARDS = sorted(
     config["source"]["rasters"]
     if SOURCE == "rasters"

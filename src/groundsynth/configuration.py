@@ -16,7 +16,8 @@ from groundsynth.configuration_schema import load_yaml, refusal
 from groundsynth.errors import ConfigurationError
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.patch_sizes import check_patch_size
-from groundsynth.sources.grid import METRES_A_DEGREE_NORTH, TILE_PIXELS, tiles_of_area
+from groundsynth.sources.area import tiles_of_configured
+from groundsynth.sources.grid import METRES_A_DEGREE_NORTH, TILE_PIXELS
 
 Config = dict[str, Any]
 LAST_SEED = 10**8 - 1
@@ -62,11 +63,7 @@ def _source(config: Config) -> Iterator[str]:
                         "as wildcards; rename the file or its folder."
                     )
                 if not Path(pair[role]).is_file():
-                    yield (
-                        f"source.rasters.{name}.{role} is {pair[role]}, which is no file (relative "
-                        f"paths count from the run's folder, here {Path.cwd().name or '/'}); "
-                        "correct the path."
-                    )
+                    yield _missing(f"source.rasters.{name}.{role}", pair[role])
         stems = [Path(pair["imagery"]).stem for pair in source["rasters"].values()]
         repeated = sorted({stem for stem in stems if stems.count(stem) > 1})
         if repeated:
@@ -77,11 +74,18 @@ def _source(config: Config) -> Iterator[str]:
         return
     if source["kind"] == "worldcover" and source["year"] != 2021:
         yield f"source.year is {source['year']}, but the public composites are those of 2021."
-    area = source["area"]
-    if area["west"] >= area["east"] or area["south"] >= area["north"]:
-        yield "source.area is empty: west must lie below east and south below north."
-    elif not tiles_of_area(area["west"], area["south"], area["east"], area["north"]):
-        yield "source.area holds no tile; enlarge it."
+    file = source["area"]["file"]
+    if file is None:
+        tiles_of_configured(source["area"])  # raises for a box that is none
+    elif not Path(file).exists():
+        yield _missing("source.area.file", file)
+
+
+def _missing(key: str, path: str) -> str:
+    return (
+        f"{key} is {path}, which is no file (relative paths count from the run's folder, here "
+        f"{Path.cwd().name or '/'}); correct the path."
+    )
 
 
 def _patches(config: Config) -> Iterator[str]:

@@ -24,7 +24,8 @@ from typing import Any
 import yaml
 
 from groundsynth.errors import ConfigurationError
-from groundsynth.sources.grid import TILE_PIXELS, tiles_of_area
+from groundsynth.sources.area import tiles_of_configured
+from groundsynth.sources.grid import TILE_PIXELS
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL_BYTES_A_PIXEL = 0.1
@@ -54,7 +55,7 @@ def estimate(*, configuration: list[Path], patches: int | None = None) -> None:
 def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:
     """config/config.yaml with the overlays laid over it, as Snakemake merges them.
 
-    Relative raster paths become absolute: in a run they count from the overlay's folder.
+    Relative paths become absolute: in a run they count from the overlay's folder.
     """
     merged: dict[str, Any] = {}
     for path in [ROOT / "config" / "config.yaml", *overlays]:
@@ -62,8 +63,9 @@ def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:
             _lay_over(merged, yaml.safe_load(path.read_text("utf-8")) or {})
         except (OSError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{path} cannot be read as YAML ({error}).") from None
-        for pair in merged["source"]["rasters"].values():
-            pair |= {role: str(path.resolve().parent / name) for role, name in pair.items()}
+        for files in (merged["source"]["area"], *merged["source"]["rasters"].values()):
+            named = {key: files.get(key) for key in ("file", "imagery", "labels")}
+            files |= {key: str(path.resolve().parent / name) for key, name in named.items() if name}
     return merged
 
 
@@ -136,7 +138,8 @@ def candidates(config: dict[str, Any]) -> int:
                 shapes.append((raster.height, raster.width))
     else:
         side = _tile_pixels(config)
-        tiles = tiles_of_area(*(source["area"][k] for k in ("west", "south", "east", "north")))
+        with tempfile.TemporaryDirectory() as folder:
+            tiles = tiles_of_configured(source["area"], Path(folder) / "area.json")
         shapes = [(side, side)] * len(tiles)
 
     def fitting(length: int) -> int:

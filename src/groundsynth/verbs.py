@@ -1,6 +1,7 @@
 """Verb table: each verb of the command line and the function that does it."""
 
 VERBS = {
+    "list-tiles": "groundsynth.sources.vector_area:list_tiles",
     "fetch-imagery": "groundsynth.sources.worldcover:fetch_imagery",
     "fetch-labels": "groundsynth.sources.worldcover:fetch_labels",
     "fetch-model": "groundsynth.sources.models:fetch_model",

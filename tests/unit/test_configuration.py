@@ -179,9 +179,10 @@ NO_SAMPLES: dict[str, Any] = {
         ({"legend__no_data": [0, 10]}, "raster code 10 more than once"),
         (
             {"source__area__east": 25},
-            "source.area is empty: west must lie below east and south below north",
+            "source.area (25.6685, 35.8154, 25, 42.1076) has west above east, which means a box "
+            "across the antimeridian, here 359.331 degrees wide; exchange west and east.",
         ),
-        ({"source__area__north": 35.8}, "source.area is empty"),
+        ({"source__area__north": 35.8}, "source.area (25.6685, 35.8154, 44.8348, 35.8) is empty"),
         ({"source__kind": "rasters"}, "source.rasters names no pair; add one"),
         ({"patches__size": 96}, "patches.size is 96; the generative models need a power of two"),
         ({"patches__stride": 2000}, "patches.stride is 2000, more than four patch sizes"),
@@ -283,11 +284,21 @@ def test_combinations_that_cannot_work_are_named(changes: dict[str, Any], expect
         {"splits__block_degrees": 0.04},
         {"splits__method": "block"},
         {"segmentation__mix_definitions__unused": {**REAL_ONLY, "real": False}},
-        {"source__area": {"west": -180, "south": -90, "east": 180, "north": 90}},
+        {"source__area": {"west": -180, "south": -90, "east": 180, "north": 90, "file": None}},
+        {"source__area__west": 179, "source__area__east": -179},
     ],
 )
 def test_what_is_not_used_is_not_asked_for(changes: dict[str, Any]) -> None:
     check_configuration(changed(**changes), SCHEMA)
+
+
+def test_an_area_file_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = problem(changed(source__area__file="mine.gpkg"))
+    assert "source.area.file is mine.gpkg, which is no file (relative paths count from" in text
+    (tmp_path / "mine.gpkg").touch()
+    nowhere = {"west": 0, "south": 0, "east": 0, "north": 0, "file": "mine.gpkg"}
+    check_configuration(changed(source__area=nowhere), SCHEMA)
 
 
 def test_rasters_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

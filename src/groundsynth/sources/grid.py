@@ -53,23 +53,38 @@ def parse_tile(name: str) -> tuple[int, int]:
 def tiles_of_area(west: float, south: float, east: float, north: float) -> list[str]:
     """Names of the 1-degree tiles that an area touches, from south to north and west to east.
 
-    Bounds in degrees. An area that only shares an edge with a tile does not touch it.
+    Bounds in degrees. An area that only shares an edge with a tile does not touch it. West above
+    east is an area across the antimeridian: west 179 and east -179 are the two degrees around it.
     """
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+    degrees = (west, south, east, north)
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    width, height = sum(high - low for low, high in spans), north - south
+    inside = abs(west) <= 180 and abs(east) <= 180 and abs(south) <= 90 and abs(north) <= 90
+    if not (inside and min(width, height) > 2 * EDGE):
         raise ConfigurationError(
-            f"The area {west}, {south}, {east}, {north} is none; give west < east within -180 to "
-            "180 and south < north within -90 to 90 degrees."
+            f"The box source.area ({_listed(degrees)}) is empty or beyond the earth; give west "
+            "and east within -180 to 180 and south below north within -90 to 90 degrees."
+        )
+    if west > east and width > 180:
+        raise ConfigurationError(
+            f"The box source.area ({_listed(degrees)}) has west above east, which means a box "
+            f"across the antimeridian, here {width:g} degrees wide; exchange west and east."
         )
     return [
         tile_name(latitude, longitude)
         for latitude in _whole_degrees(south, north)
-        for longitude in _whole_degrees(west, east)
+        for span in spans
+        for longitude in _whole_degrees(*span)
     ]
 
 
+def _listed(degrees: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in degrees)
+
+
 def _whole_degrees(low: float, high: float) -> range:
-    first = math.floor(low + EDGE)
-    return range(first, max(first + 1, math.ceil(high - EDGE)))
+    """Degrees whose tiles the span touches; none where it is but a rounding error wide."""
+    return range(math.floor(low + EDGE), math.ceil(high - EDGE))
 
 
 def label_tile_of(tile: str) -> str:
