@@ -6,7 +6,10 @@ process, continues as long as the server still has the same version (entity tag 
 
 from __future__ import annotations
 
+import sys
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -16,50 +19,75 @@ import requests
 from groundsynth.errors import FetchError
 from groundsynth.files import flush_to_disk, read_json, write_json, writing
 from groundsynth.progress import Progress
+from groundsynth.sources.checksum import ASKED, announced, differing
 
 ATTEMPTS = 6
+REFUSALS = 3
+"""Attempts in a row after answers that hardly another attempt will change, such as 403."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+LONGEST_ASKED = 600.0
+"""Seconds that a server's Retry-After is heeded at most."""
 TIMEOUT = (15.0, 60.0)
 """Seconds to connect, and between two pieces of data."""
 CHUNK = 1 << 20
-RETRIED = (408, 425, 429, 500, 502, 503, 504)
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+"""Answers of a server that is busy or ill, not of one that refuses."""
 
 
 class Interrupted(Exception):
-    """A transfer broke off for a reason that may pass."""
+    """A transfer broke off; ``wait``: seconds that the server asked to be left alone."""
+
+    def __init__(self, reason: str, wait: float = 0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class Refused(Interrupted):
+    """The server answered something that is not the file."""
 
 
 def download(url: str, output: Path) -> bool:
     """Download ``url`` to ``output``; False when the server says that it does not exist (404).
 
-    Tries again, with growing pauses, until ATTEMPTS attempts in a row brought nothing new.
-    Raises FetchError with the reason of the last one, or at once for an answer that another
-    attempt would not change.
+    Tries again, with growing pauses, until ATTEMPTS attempts in a row brought nothing new
+    (REFUSALS where the server refuses). Size and, where the server gives one, checksum are
+    verified. Raises FetchError with the address and the reason of the last attempt.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
-    fruitless, reason = 0, ""
+    found, fruitless = None, 0
     with requests.Session() as session:
-        while fruitless < ATTEMPTS:
-            if reason:
-                time.sleep(min(FIRST_WAIT * 2**fruitless, LONGEST_WAIT))
+        while found is None:
             before = _size(partial)
             try:
-                if not _transfer(session, url, partial):
-                    return False
-                flush_to_disk(partial)
-                partial.replace(output)
-                _version_file(partial).unlink(missing_ok=True)
-                return True
+                found = _transfer(session, url, partial)
             except (requests.RequestException, Interrupted) as error:
                 if isinstance(error, ValueError):  # requests' complaints about the address
                     raise FetchError(f"{public(url)} is no address ({error}).") from None
-                reason = str(error)
-            fruitless = 0 if _size(partial) > before else fruitless + 1
-    raise FetchError(
-        f"{public(url)} could not be downloaded in {ATTEMPTS} attempts ({reason}); run again "
-        "later, it continues where it broke off."
-    )
+                if isinstance(error, requests.exceptions.ChunkedEncodingError):
+                    error = Interrupted(f"the transfer broke off after {_size(partial)} bytes")
+                fruitless = 0 if _size(partial) > before else fruitless + 1
+                _pause(url, error, fruitless)
+    if found:
+        flush_to_disk(partial)
+        partial.replace(output)
+    _discard(partial)
+    return found
+
+
+def _pause(url: str, error: Exception, fruitless: int) -> None:
+    """Wait before the next attempt; FetchError when ``fruitless`` attempts were the last."""
+    if fruitless >= (REFUSALS if isinstance(error, Refused) else ATTEMPTS):
+        advice = "run again later, it continues where it broke off"
+        if isinstance(error, Refused):
+            advice = "check the address in the configuration, and that it needs no account"
+        raise FetchError(
+            f"{public(url)} could not be downloaded in {fruitless} attempts ({error}); {advice}."
+        ) from None
+    asked = min(getattr(error, "wait", 0), LONGEST_ASKED)
+    seconds = max(min(FIRST_WAIT * 2**fruitless, LONGEST_WAIT), asked)
+    print(f"{public(url)}: {error}; again in {seconds:.0f} s", file=sys.stderr, flush=True)
+    time.sleep(seconds)
 
 
 def public(url: str) -> str:
@@ -72,30 +100,43 @@ def public(url: str) -> str:
 def _transfer(session: requests.Session, url: str, partial: Path) -> bool:
     """One attempt; True when ``partial`` is whole, False when the server has no such file."""
     done, version = _resumable(partial)
-    headers = {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity", **ASKED}
     if done:
         headers |= {"Range": f"bytes={done}-", "If-Range": version["etag"]}
     with session.get(url, headers=headers, timeout=TIMEOUT, stream=True) as answer:
         if answer.status_code == 404:
             return False
         if answer.status_code == 416:
-            partial.unlink(missing_ok=True)
+            _discard(partial)
             raise Interrupted("the server cannot continue the file")
-        _require_success(answer, url)
+        _require_success(answer)
         if answer.status_code != 206:
             done = 0
         total = _total(answer, done)
         if done and (total != version["bytes"] or not _starts_at(answer, done)):
-            partial.unlink(missing_ok=True)
+            _discard(partial)
             raise Interrupted("the server continued another file")
-        write_json(_version_file(partial), {"etag": answer.headers.get("ETag"), "bytes": total})
+        checksums = announced(answer.headers, not done) | (version["checksums"] if done else {})
+        version = {"etag": answer.headers.get("ETag"), "bytes": total, "checksums": checksums}
+        write_json(_version_file(partial), version)
         with writing(partial):
             _save(answer, partial, done, total)
-    if total is not None and partial.stat().st_size != total:
-        if partial.stat().st_size > total:
-            partial.unlink()
-        raise Interrupted(f"{_size(partial)} of {total} bytes arrived")
+    _require_whole(partial, total, checksums)
     return True
+
+
+def _require_whole(partial: Path, total: int | None, checksums: dict[str, str]) -> None:
+    """Interrupted unless the file has its announced size (if any) and checksums."""
+    size = _size(partial)
+    if total is not None and size < total:
+        raise Interrupted(f"{size} of {total} bytes arrived")
+    if total is not None and size > total:
+        _discard(partial)
+        raise Interrupted(f"{size} bytes arrived instead of {total}")
+    wrong = differing(partial, checksums)
+    if wrong:
+        _discard(partial)
+        raise Interrupted(f"the file that arrived has another {wrong} checksum than announced")
 
 
 def _resumable(partial: Path) -> tuple[int, dict[str, Any]]:
@@ -103,20 +144,35 @@ def _resumable(partial: Path) -> tuple[int, dict[str, Any]]:
     if not (_size(partial) and _version_file(partial).is_file()):
         return 0, {}
     version: dict[str, Any] = read_json(_version_file(partial))
+    version.setdefault("checksums", {})
     tag, total = version.get("etag"), version.get("bytes")
     if not tag or tag.startswith("W/") or not total or _size(partial) >= total:
         return 0, {}
     return _size(partial), version
 
 
-def _require_success(answer: requests.Response, url: str) -> None:
-    if answer.status_code in RETRIED:
-        raise Interrupted(f"the server answered {answer.status_code} {answer.reason}")
+def _require_success(answer: requests.Response) -> None:
+    said = f"the server answered {answer.status_code} {answer.reason}".rstrip()
+    if answer.status_code in PASSING:
+        raise Interrupted(said, _asked_wait(answer.headers.get("Retry-After", "")))
     if answer.status_code not in (200, 206):
-        raise FetchError(
-            f"{public(url)}: the server answered {answer.status_code} {answer.reason}; check the "
-            "address in the configuration, and that it needs no account."
-        )
+        raise Refused(said)
+    sized = "Content-Length" in answer.headers or "Content-Range" in answer.headers
+    if not sized and "chunked" not in answer.headers.get("Transfer-Encoding", "").lower():
+        raise Refused("the server does not say where the file ends, so that a part may look whole")
+
+
+def _asked_wait(text: str) -> float:
+    """Seconds of a Retry-After header, which holds a number or a date; 0 for anything else."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _total(answer: requests.Response, done: int) -> int | None:
@@ -150,3 +206,8 @@ def _size(path: Path) -> int:
 
 def _version_file(partial: Path) -> Path:
     return partial.with_name(f"{partial.name}.json")
+
+
+def _discard(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    _version_file(partial).unlink(missing_ok=True)

@@ -3,6 +3,10 @@
 No account is needed. Buckets ``esa-worldcover-s2`` (imagery) and ``esa-worldcover`` (maps); a
 tile that is all ocean does not exist there. Instead of an HTTP address, ``base_url`` may be a
 folder that holds the files under their keys or side by side: they are linked, not copied.
+
+Links are symbolic: Snakemake sets the time of what a job made, which on a hard link would be that
+of the folder's own file, and of every other run that uses it. With a symbolic link it is the
+link's, and a file that is replaced in the folder later makes the run cut it again.
 """
 
 from __future__ import annotations
@@ -109,18 +113,17 @@ def _local_folder(base_url: str) -> Path | None:
 
 
 def _link(folder: Path, key: str, output: Path) -> bool:
-    """Link ``output`` to a local file (hard, or soft across file systems); False if missing."""
+    """Link ``output`` to a local file; False if there is none."""
     places = (folder / key, folder / key.rsplit("/", 1)[-1])
-    source = next((place for place in places if place.is_file()), None)
+    source = next((place for place in places if place.is_file() or place.is_symlink()), None)
     if source is None:
         return False
+    if not source.is_file():
+        raise InputError(f"{source} is a link to a file that is missing; mount or mend it.")
     if source.stat().st_size == 0:
         raise InputError(f"{source} is empty; copy it again.")
     with atomic(output) as temporary:
-        try:
-            temporary.hardlink_to(source.resolve())
-        except OSError:
-            temporary.symlink_to(source.resolve())
+        temporary.symlink_to(source.absolute())
     return True
 
 

@@ -1,21 +1,30 @@
 """Downloads: absent tiles, faults that pass, resumption, and nothing half-written."""
 
+import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from groundsynth import progress as progress_module
 from groundsynth.errors import ConfigurationError, FetchError, InputError
 from groundsynth.sources import download as download_module
+from groundsynth.sources.checksum import announced
 from groundsynth.sources.worldcover import fetch_imagery, fetch_labels, imagery_key, label_key
+
+from ..conftest import until
 
 TIFF = b"II*\0" + bytes(range(256)) * 2000
 TILE = "N36E030"
+LARGE_TILE, LARGE = "N36E031", TIFF * 10
+"""Of several pieces as they are read from the network."""
 
 
 class Server:
@@ -28,7 +37,7 @@ class Server:
         assert self.process.stdout is not None
         self.address = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
 
-    def requests_of(self, behaviour: str) -> list[dict[str, str | int]]:
+    def requests_of(self, behaviour: str) -> list[dict[str, Any]]:
         log = requests.get(f"{self.address}/log", timeout=10).json()
         return [entry for entry in log if entry["path"].startswith(f"/{behaviour}/")]
 
@@ -36,9 +45,11 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("bucket")
-    for key in (imagery_key(TILE, 2021), label_key(TILE, 2021)):
+    contents = {imagery_key(TILE, 2021): TIFF, label_key(TILE, 2021): TIFF}
+    contents[imagery_key(LARGE_TILE, 2021)] = LARGE
+    for key, content in contents.items():
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
-        (folder / key).write_bytes(TIFF)
+        (folder / key).write_bytes(content)
     running = Server(folder)
     yield running
     running.process.kill()
@@ -108,6 +119,35 @@ def test_server_errors_that_pass_are_waited_out(server: Server, tmp_path: Path) 
     assert len(server.requests_of("busy")) == 3
 
 
+@pytest.mark.parametrize(("behaviour", "asked"), [("later-seconds", 0.95), ("later-date", 0.95)])
+def test_a_server_that_asks_for_time_gets_it(
+    server: Server, tmp_path: Path, behaviour: str, asked: float
+) -> None:
+    output, _ = fetch(f"{server.address}/{behaviour}", tmp_path)
+    assert output.read_bytes() == TIFF
+    first, second = (entry["time"] for entry in server.requests_of(behaviour))
+    assert second - first > asked
+
+
+def test_no_server_is_waited_for_without_end() -> None:
+    asked = download_module._asked_wait
+    assert asked("") == asked("soon") == asked("-3") == 0
+    assert asked("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert asked("Wed, 21 Oct 2999 07:28:00 -0000") > download_module.LONGEST_ASKED
+
+
+@pytest.mark.parametrize(("behaviour", "begin"), [("slow", 0), ("stalled", len(TIFF) // 4)])
+def test_slow_answers_are_given_up_and_asked_for_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, begin: int
+) -> None:
+    monkeypatch.setattr(download_module, "TIMEOUT", (1.0, 1.0))
+    output, _ = fetch(f"{server.address}/{behaviour}", tmp_path)
+    assert output.read_bytes() == TIFF
+    first, second = server.requests_of(behaviour)
+    assert second["time"] - first["time"] < 2.5, "less than the 3 s that the answer took"
+    assert int(second["from"]) >= begin
+
+
 def test_a_broken_transfer_continues_where_it_stopped(server: Server, tmp_path: Path) -> None:
     output, _ = fetch(f"{server.address}/broken", tmp_path)
     assert output.read_bytes() == TIFF
@@ -140,18 +180,84 @@ def test_a_server_that_cannot_continue_gives_the_file_anew(server: Server, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("behaviour", "attempts"),
+    [("bucket", 1), ("bucket-broken", 2), ("bucket-spoilt", 2), ("sums", 2), ("chunked", 1)],
+)
+def test_checksums_are_verified_where_given(
+    server: Server, tmp_path: Path, behaviour: str, attempts: int
+) -> None:
+    output, _ = fetch(f"{server.address}/{behaviour}", tmp_path)
+    assert output.read_bytes() == TIFF
+    assert len(server.requests_of(behaviour)) == attempts
+    assert len(list(output.parent.iterdir())) == 2
+
+
+def test_which_checksums_count() -> None:
+    md5 = hashlib.md5(TIFF).hexdigest()
+    bucket = {"ETag": f'"{md5}"', "x-amz-request-id": "1"}
+    assert announced(bucket) == announced(bucket, whole=False) == {"md5": md5}
+    several = hashlib.sha256(TIFF).digest()
+    for other in (
+        {"ETag": f'"{md5}"'},  # another server's tag may be anything
+        {**bucket, "ETag": f'"{md5}-3"'},  # of an object that came in three parts
+        {**bucket, "ETag": f'W/"{md5}"'},
+        {**bucket, "x-amz-server-side-encryption": "aws:kms"},
+        {"x-amz-checksum-sha256": f"{base64.b64encode(several).decode()}-3"},
+        {"Content-MD5": "?"},
+    ):
+        assert announced(other) == {}
+    whole = {"Content-MD5": base64.b64encode(bytes.fromhex(md5)).decode()}
+    assert announced(whole) == {"md5": md5}
+    assert announced(whole, whole=False) == {}, "that of the part"
+
+
+def test_progress_has_rate_and_time_left(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(progress_module, "LINE_EVERY_SECONDS", 0.0)
+    fetch(f"{server.address}/plain", tmp_path)
+    line = rf"download {TILE}.tif: \d of 1 MB, \d+\.\d+ MB/s, \d s left"
+    assert len(re.findall(line, capsys.readouterr().err)) > 1
+
+
+def test_another_process_that_is_killed_leaves_no_output(server: Server, tmp_path: Path) -> None:
+    output, receipt = tmp_path / "tile.tif", tmp_path / "tile.json"
+    words = {"tile": LARGE_TILE, "base-url": f"{server.address}/stalled-kill", "year": 2021}
+    words |= {"output": output, "receipt": receipt}
+    command = [sys.executable, "-m", "groundsynth", "fetch-imagery"]
+    for name, value in words.items():
+        command += [f"--{name}", str(value)]
+    process = subprocess.Popen(command)
+    partial = tmp_path / ".tile.tif.partial"
+    until(lambda: partial.is_file() and partial.stat().st_size > 0, "a part of the file")
+    process.kill()
+    process.wait()
+    assert not output.exists()
+    assert not receipt.exists()
+    subprocess.run(command, check=True)
+    assert output.read_bytes() == LARGE
+    assert int(server.requests_of("stalled-kill")[-1]["from"]) > 0
+
+
+@pytest.mark.parametrize(
     ("behaviour", "reason", "attempts"),
     [
-        ("wrong", r"could not be downloaded.*run again", 7),
-        ("down", r"could not be downloaded.*503.*run again", 6),
-        ("forbidden", r"answered 403.*check the address", 1),
+        ("wrong", r"broke off after 512004 bytes.*run again", 7),
+        ("down", r"answered 503.*run again", 6),
+        ("chunked-cut", r"broke off after \d+ bytes.*run again", 7),
+        ("bucket-rotten", r"another md5 checksum than announced.*run again", 6),
+        ("forbidden", r"answered 403.*check the address", 3),
+        ("endless", r"does not say where the file ends.*check the address", 3),
         ("login", r"is no TIFF file.*check the address", 1),
     ],
 )
 def test_failures_name_the_reason_and_leave_no_output(
     server: Server, tmp_path: Path, behaviour: str, reason: str, attempts: int
 ) -> None:
-    with pytest.raises(FetchError, match=reason):
+    with pytest.raises(FetchError, match=rf"127.0.0.1:.*{TILE}_S2RGBNIR.tif.*{reason}"):
         fetch(f"{server.address}/{behaviour}", tmp_path)
     assert not (tmp_path / "out" / f"{TILE}.tif").exists()
     assert not (tmp_path / "out" / f"{TILE}.json").exists()
@@ -172,8 +278,10 @@ def test_messages_and_records_show_no_password() -> None:
 def test_a_local_copy_is_linked(server: Server, tmp_path: Path, form: str) -> None:
     output, receipt = fetch(form.format(folder=server.folder), tmp_path)
     source = server.folder / imagery_key(TILE, 2021)
+    assert output.is_symlink()
     assert output.samefile(source)
     assert receipt["bytes"] == len(TIFF)
+    assert receipt["sha256"] == hashlib.sha256(TIFF).hexdigest()
     assert str(server.folder) not in json.dumps(receipt)
 
 
@@ -186,12 +294,27 @@ def test_local_files_may_lie_side_by_side(tmp_path: Path) -> None:
     assert fetch(str(tmp_path), tmp_path / "run", "N00W030")[1]["present"] is False
 
 
+def test_a_local_folder_may_be_given_from_where_the_run_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = imagery_key(TILE, 2021).rsplit("/", 1)[-1]
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / name).write_bytes(TIFF)
+    (tmp_path / "run" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "run")
+    assert fetch("../mirror", tmp_path / "run" / "deep")[0].read_bytes() == TIFF
+
+
 def test_bad_local_sources_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere is no folder"):
         fetch(str(tmp_path / "nowhere"), tmp_path)
     with pytest.raises(ConfigurationError, match="s3://bucket is neither"):
         fetch("s3://bucket", tmp_path)
     name = imagery_key(TILE, 2021).rsplit("/", 1)[-1]
+    (tmp_path / name).symlink_to(tmp_path / "unmounted")
+    with pytest.raises(InputError, match=f"{name} is a link to a file that is missing"):
+        fetch(str(tmp_path), tmp_path)
+    (tmp_path / name).unlink()
     (tmp_path / name).touch()
     with pytest.raises(InputError, match=f"{name} is empty"):
         fetch(str(tmp_path), tmp_path)
