@@ -245,7 +245,7 @@ def test_another_process_that_is_killed_leaves_no_output(server: Server, tmp_pat
 @pytest.mark.parametrize(
     ("behaviour", "reason", "attempts"),
     [
-        ("wrong", r"broke off after 512004 bytes.*run again", 7),
+        ("wrong", r"broke off after \d+ bytes.*run again", 7),
         ("down", r"answered 503.*run again", 6),
         ("chunked-cut", r"broke off after \d+ bytes.*run again", 7),
         ("bucket-rotten", r"another md5 checksum than announced.*run again", 6),
