@@ -140,11 +140,11 @@ def test_no_server_is_waited_for_without_end() -> None:
 def test_slow_answers_are_given_up_and_asked_for_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, begin: int
 ) -> None:
-    monkeypatch.setattr(download_module, "TIMEOUT", (1.0, 1.0))
+    monkeypatch.setattr(download_module, "TIMEOUT", (3.0, 3.0))
     output, _ = fetch(f"{server.address}/{behaviour}", tmp_path)
     assert output.read_bytes() == TIFF
     first, second = server.requests_of(behaviour)
-    assert second["time"] - first["time"] < 2.5, "less than the 3 s that the answer took"
+    assert second["time"] - first["time"] < 7.5, "less than the 8 s that the answer takes"
     assert int(second["from"]) >= begin
 
 

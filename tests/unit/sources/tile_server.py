@@ -19,7 +19,7 @@ REQUESTS: list[dict[str, str | float]] = []
 SEEN: Counter[str] = Counter()
 ALWAYS = {"forbidden": 403, "down": 503}
 CUT = ("broken", "stalled", "stalled-kill", "replaced", "simple", "bucket-broken")
-SLOW = 3.0
+SLOW = 8.0
 """Seconds that slow answers take."""
 
 
@@ -27,7 +27,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/log":
             return self.whole(json.dumps(REQUESTS).encode())
-        REQUESTS.append({"path": self.path, "from": 0, "time": time.monotonic()})
+        self.request_log: dict[str, str | float] = {"path": self.path, "from": 0}
+        self.request_log["time"] = time.monotonic()
+        REQUESTS.append(self.request_log)
         SEEN[self.path] += 1
         behaviour, _, name = self.path.lstrip("/").partition("/")
         file = FOLDER / name
@@ -66,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         begin = self.begin(tag) if behaviour != "simple" else 0
         cut = behaviour in CUT and first
         part = body[begin : begin + len(body) // 2] if cut else body[begin:]
-        REQUESTS[-1]["from"] = begin
+        self.request_log["from"] = begin
         self.answer(206 if begin else 200, part, begin, len(body), tag, headers)
         if behaviour.startswith("stalled") and first:
             self.wfile.flush()
