@@ -123,6 +123,22 @@ def labels_of(wildcards):
     return f"resources/{SOURCE}/labels/{wildcards.shard}.tif"
 
 
+def receipts():
+    """Receipts of all tiles; own rasters have none."""
+    if SOURCE == "rasters":
+        return []
+    folders = {"imagery": TILES, "labels": REAL_SHARDS}
+    return [
+        f"resources/{SOURCE}/{kind}/{t}.json" for kind in folders for t in folders[kind]
+    ]
+
+
+def split_file():
+    """The file that lists the split of each patch, where the method is to use one."""
+    splits = config["splits"]
+    return [str(splits["file"])] if splits["method"] == "file" else []
+
+
 def images_of(population, ending="images.npy"):
     """Image (or index) files of all shards of a population."""
     folder = (

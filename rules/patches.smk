@@ -9,6 +9,7 @@ rule cut_patches:
     input:
         imagery=imagery_of,
         labels=labels_of,
+        split_file=split_file(),
     output:
         images="results/patches/real/{shard}.images.npy",
         masks="results/patches/real/{shard}.masks.npy",
@@ -52,6 +53,7 @@ rule cut_patches:
         "--size {params.size:q} --stride {params.stride:q} --scaling {params.scaling:q} "
         "--reflectance-range {params.reflectance_range:q} --water-class {params.water_class:q} "
         "--max-water-percent {params.max_water_percent:q} --split-method {params.split_method:q} "
+        "--split-file {input.split_file:q} "
         "--split-fractions {params.split_fractions:q} "
         "--split-block-degrees {params.split_block_degrees:q} "
         "--split-block-distance-metres {params.split_block_distance_metres:q} "
@@ -64,6 +66,8 @@ rule summarise_patches:
     input:
         indices=indices_of("real"),
         counts=images_of("real", "counts.json"),
+        receipts=receipts(),
+        split_file=split_file(),
     output:
         index="results/patches/index.parquet",
         funnel="results/patches/funnel.csv",
@@ -85,5 +89,6 @@ rule summarise_patches:
         "Counting candidates, kept and dropped patches"
     shell:
         "python -m groundsynth summarise-patches --indices {input.indices:q} "
-        "--counts {input.counts:q} --index {output.index:q} --funnel {output.funnel:q} "
+        "--counts {input.counts:q} --receipts {input.receipts:q} "
+        "--split-file {input.split_file:q} --index {output.index:q} --funnel {output.funnel:q} "
         "--splits {output.splits:q} --distances {output.distances:q} > {log:q} 2>&1"

@@ -58,10 +58,7 @@ def _source(config: Config) -> Iterator[str]:
         for name, pair in source["rasters"].items():
             for role in ("imagery", "labels"):
                 if {"{", "}"} & set(pair[role]):
-                    yield (
-                        f"source.rasters.{name}.{role} is {pair[role]}, whose braces would be read "
-                        "as wildcards; rename the file or its folder."
-                    )
+                    yield _braces(f"source.rasters.{name}.{role}", pair[role])
                 if not Path(pair[role]).is_file():
                     yield _missing(f"source.rasters.{name}.{role}", pair[role])
         stems = [Path(pair["imagery"]).stem for pair in source["rasters"].values()]
@@ -79,6 +76,12 @@ def _source(config: Config) -> Iterator[str]:
         tiles_of_configured(source["area"])  # raises for a box that is none
     elif not Path(file).exists():
         yield _missing("source.area.file", file)
+
+
+def _braces(key: str, path: str) -> str:
+    return (
+        f"{key} is {path}, whose braces would be read as wildcards; rename the file or its folder."
+    )
 
 
 def _missing(key: str, path: str) -> str:
@@ -107,6 +110,9 @@ def _splits(config: Config) -> Iterator[str]:
     total = sum(fractions.values())
     if not math.isclose(total, 1, abs_tol=1e-6):
         yield f"splits.fractions sum to {total:g} instead of 1; correct them."
+    if config["splits"]["method"] == "file":
+        yield from _split_file(config["splits"]["file"])
+        return
     trained = any(config["gan"][population]["train"] for population in config["gan"])
     needed = {"train": trained or _has_segmenter(config)}
     needed |= dict.fromkeys(("validation", "test"), _has_segmenter(config))
@@ -129,6 +135,15 @@ def _blocks(config: Config) -> Iterator[str]:
             f"splits.block_degrees is {splits['block_degrees']:g}, but a patch and "
             f"splits.block_distance_metres take {needed:.3g}; raise it, best to several times that."
         )
+
+
+def _split_file(file: str | None) -> Iterator[str]:
+    if file is None:
+        yield "splits.method is file, but splits.file names none; name it or choose another method."
+    elif {"{", "}"} & set(file):
+        yield _braces("splits.file", file)
+    elif not Path(file).is_file():
+        yield _missing("splits.file", file)
 
 
 def _synthesis(config: Config) -> Iterator[str]:

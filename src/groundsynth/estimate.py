@@ -63,7 +63,8 @@ def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:
             _lay_over(merged, yaml.safe_load(path.read_text("utf-8")) or {})
         except (OSError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{path} cannot be read as YAML ({error}).") from None
-        for files in (merged["source"]["area"], *merged["source"]["rasters"].values()):
+        source = merged["source"]
+        for files in (source["area"], merged["splits"], *source["rasters"].values()):
             named = {key: files.get(key) for key in ("file", "imagery", "labels")}
             files |= {key: str(path.resolve().parent / name) for key, name in named.items() if name}
     return merged

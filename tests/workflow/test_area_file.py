@@ -12,6 +12,8 @@ import geopandas
 import pytest
 from shapely.geometry import box
 
+from groundsynth.estimate import candidates, merged_configuration
+
 Snakemake = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "geopandas", "rasterio", "shapely"}
@@ -40,6 +42,12 @@ def test_the_plan_has_the_tiles_under_the_polygons(snakemake: Snakemake, run: Pa
     written = listed.stat().st_mtime_ns
     assert snakemake(*words).jobs == first.jobs
     assert listed.stat().st_mtime_ns == written, "read, not made again"
+
+
+def test_the_estimate_counts_the_same_tiles(run: Path) -> None:
+    merged = merged_configuration([run / "overlay.json"])
+    assert merged["source"]["area"]["file"] == str(run / "my area.gpkg")
+    assert candidates(merged) == 3 * (12_000 // 256) ** 2
 
 
 def test_the_snakefile_itself_imports_nothing_heavy_for_it(run: Path) -> None:

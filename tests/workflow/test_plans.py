@@ -98,7 +98,10 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize(("name", "jobs"), [("paper", PAPER), ("demo", DEMO), ("micro", MICRO)])
+@pytest.mark.parametrize(
+    ("name", "jobs"),
+    [("paper", PAPER), ("published_split", PAPER), ("demo", DEMO), ("micro", MICRO)],
+)
 def test_jobs_of_every_rule(plans: Plans, name: str, jobs: dict[str, int]) -> None:
     assert plans(name).jobs == Counter(jobs)
 

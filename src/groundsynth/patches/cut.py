@@ -18,13 +18,13 @@ from groundsynth.patches.align import window_transform
 from groundsynth.patches.blocks import bounds_of
 from groundsynth.patches.candidates import Candidate, Cutting, grid_shape, strip
 from groundsynth.patches.counts import TileCounts, write_counts
-from groundsynth.patches.filters import NEAR_OTHER_SPLIT
 from groundsynth.patches.growing import GrowingArray, growing_array
 from groundsynth.patches.index import footprint, write_index
 from groundsynth.patches.scaling import Scaling, require_scaling, to_8_bit
 from groundsynth.patches.splits import SplitMethod, Splitter
 from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
+from groundsynth.sources.published import read_split_file
 from groundsynth.sources.rasters import is_absent, open_imagery, open_labels, require_overlap
 from groundsynth.tables import SCHEMAS
 
@@ -48,6 +48,7 @@ def cut_patches(
     imagery_no_data: float | None,
     year: int | None,
     split_method: SplitMethod,
+    split_file: Path | None = None,
     split_fractions: dict[str, Any],
     split_seed: int,
     split_block_degrees: float | None,
@@ -65,14 +66,20 @@ def cut_patches(
     tile). ``size`` and ``stride`` in pixels; incomplete patches at the right and lower edge are
     not cut. ``bands`` are the numbers (from 1) of red, green and blue. ``imagery_no_data`` drops
     a patch with a single pixel of that value in all bands; without it only patches that are zero
-    everywhere are dropped. Patches that come too near to another split (see splits.Splitter) are
-    dropped too. Source: paper, section 3.1. Raises InputError and ConfigurationError.
+    everywhere are dropped. Patches without a split (too near to another one, or not listed in the
+    ``split_file``, see splits.Splitter and sources.published) are dropped too. Source: paper,
+    section 3.1. Raises InputError and ConfigurationError.
     """
     parsed = Legend.from_json(legend)
     water = None if water_class is None else parsed.index(water_class)
     cutting = Cutting(parsed, size, stride, tuple(bands), water, max_water_percent, imagery_no_data)
     splitter = Splitter(
-        split_method, split_fractions, split_seed, split_block_degrees, split_block_distance_metres
+        split_method,
+        split_fractions,
+        split_seed,
+        split_block_degrees,
+        split_block_distance_metres,
+        None if split_file is None else read_split_file(split_file),
     )
     record = provenance(
         "cut-patches",
@@ -89,7 +96,7 @@ def cut_patches(
             "split": [split_method, split_fractions, split_seed, split_block_degrees],
             "split_block_distance_metres": split_block_distance_metres,
         },
-        [*imagery, labels],
+        [*imagery, labels, *([split_file] if split_file else [])],
     )
     found: dict[str, TileCounts] = {}
     with (
@@ -136,7 +143,7 @@ class _Shard:
         patch_id = f"{tile}_{row:03d}_{column:03d}"
         split = self.splitter.split_of(patch_id, bounds_of(polygon))
         if split is None:
-            return NEAR_OTHER_SPLIT
+            return self.splitter.reason
         entry = {
             "patch_id": patch_id,
             "tile": tile,

@@ -1,6 +1,7 @@
 """Which patches are kept: the paper's filters for missing values and water (section 3.1).
 
-The last reason, too near to a patch of another split, is found by ``splits.Splitter``.
+The last two reasons, too near to a patch of another split and not listed in a split file, are
+found by ``splits.Splitter``.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import numpy as np
 from groundsynth.landcover import UNLABELLED
 
 LABELS_MISSING, IMAGERY_MISSING, WATER = "labels_missing", "imagery_missing", "water"
-NEAR_OTHER_SPLIT = "near_other_split"
-REASONS = (LABELS_MISSING, IMAGERY_MISSING, WATER, NEAR_OTHER_SPLIT)
+NEAR_OTHER_SPLIT, NOT_LISTED = "near_other_split", "not_listed"
+REASONS = (LABELS_MISSING, IMAGERY_MISSING, WATER, NEAR_OTHER_SPLIT, NOT_LISTED)
 """Reasons in the order they are looked for; a patch counts under the first that applies."""
 
 

@@ -1,4 +1,4 @@
-"""Train, validation and test by hash: a patch's split depends on its own name or place only."""
+"""Train, validation and test: a patch's split depends on its own name or place only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Literal
 
 from groundsynth.errors import ConfigurationError
 from groundsynth.patches.blocks import Block, Bounds, block_at, blocks_within, grown
+from groundsynth.patches.filters import NEAR_OTHER_SPLIT, NOT_LISTED
 
 SPLITS = ("train", "validation", "test")
-SplitMethod = Literal["random", "block"]
+SplitMethod = Literal["random", "block", "file"]
 
 
 class Splitter:
@@ -20,7 +21,8 @@ class Splitter:
     - ``block``: by the hash of the seed and the block of ``block_degrees`` that the patch lies
       in. Patches of different splits keep ``block_distance_metres`` (geodesic, WGS 84): each
       keeps half of it from every block of another split, or belongs to none. At 0 the patch's
-      centre decides, nothing is dropped, and patches may meet or overlap across a border.
+      centre decides, nothing is dropped, and patches may meet or overlap across a border;
+    - ``file``: as ``listed`` says, by patch id; other patches have no split.
 
     The hash (first 8 bytes of SHA-256, as a fraction) falls into the ``fractions`` laid end to
     end in the order train, validation, test. Adding patches changes no other patch's split.
@@ -33,6 +35,7 @@ class Splitter:
         seed: int,
         block_degrees: float | None = None,
         block_distance_metres: float = 0,
+        listed: Mapping[str, str] | None = None,
     ) -> None:
         _require_fractions(fractions)
         if method == "block" and not (block_degrees and block_degrees > 0):
@@ -40,15 +43,23 @@ class Splitter:
                 "The split method 'block' needs the size of a block; give split_block_degrees "
                 "above 0, for example 0.25."
             )
-        self.method, self.seed = method, seed
+        if (method == "file") != (listed is not None):
+            raise ConfigurationError(
+                f"The split method is {method!r} and a split file is "
+                f"{'missing' if listed is None else 'given'}; give one for 'file', and only there."
+            )
+        self.method, self.seed, self.listed = method, seed, listed
+        self.reason = NOT_LISTED if method == "file" else NEAR_OTHER_SPLIT
         self.block_degrees, self.half_distance = block_degrees, block_distance_metres / 2
         self.fractions = [float(fractions.get(name, 0)) for name in SPLITS]
 
     def split_of(self, patch_id: str, bounds: Bounds) -> str | None:
-        """Split of the patch called ``patch_id``; None where it lies too near to another split.
+        """Split of the patch called ``patch_id``; None where it has none, for what ``reason`` says.
 
         ``bounds`` of its footprint in degrees (see blocks.bounds_of).
         """
+        if self.listed is not None:
+            return self.listed.get(patch_id)
         if self.method == "block" and self.block_degrees:
             return self._by_block(bounds, self.block_degrees)
         return self._by_hash(f"{self.seed}/{patch_id}")

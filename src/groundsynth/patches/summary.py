@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from groundsynth.patches.filters import REASONS
 from groundsynth.patches.index import write_index
 from groundsynth.patches.splits import SPLITS
 from groundsynth.provenance import provenance
+from groundsynth.sources.published import comparison, read_split_file
+from groundsynth.sources.receipt import require_any_present
 from groundsynth.tables import read_tables
 
 
@@ -25,6 +28,8 @@ def summarise_patches(
     *,
     indices: list[Path],
     counts: list[Path],
+    receipts: list[Path],
+    split_file: Path | None,
     index: Path,
     funnel: Path,
     splits: Path,
@@ -33,11 +38,14 @@ def summarise_patches(
     """Join the shards' indices and counts into those of the run.
 
     Writes ``index`` (GeoParquet, all patches), ``funnel`` (CSV: candidates, kept and dropped by
-    reason of each tile, and their total), ``splits`` (CSV: patches and percent of each split) and
-    ``distances`` (CSV: for each pair of splits the smallest distance of their patches in metres
-    and in patches, how many pairs are nearer than one patch, and the nearest two). Raises
-    InputError when a patch stands twice or index and counts disagree.
+    reason of each tile, and their total), ``splits`` (CSV: patches and percent of each split; with
+    a ``split_file`` also how many it lists) and ``distances`` (CSV: for each pair of splits the
+    smallest distance of their patches in metres and in patches, how many pairs are nearer than one
+    patch, and the nearest two). ``receipts`` are those of the tiles. Raises InputError when a
+    patch stands twice, index and counts disagree, no tile exists at its source, or no patch of the
+    split file was cut.
     """
+    require_any_present(receipts)
     table = read_tables(indices, "real_index")
     tiles = _joined_counts(counts)
     kept = sum(entry.kept for entry in tiles.values())
@@ -48,11 +56,16 @@ def summarise_patches(
         )
     patch_ids = table.column("patch_id").to_pylist()
     _require_unique(patch_ids)
+    listed = None
+    if split_file is not None:
+        by_id = read_split_file(split_file)
+        listed = Counter(by_id.values())
+        print(comparison(split_file, by_id, set(patch_ids)), file=sys.stderr)
     record = provenance("summarise-patches", {}, [*indices, *counts])
     write_index(index, {name: table.column(name) for name in table.column_names}, record)
     _write_funnel(funnel, tiles)
     found = table.column("split").to_pylist()
-    _write_splits(splits, Counter(found))
+    _write_splits(splits, Counter(found), listed)
     footprints = shapely.from_wkb(table.column("geometry").to_numpy())
     _write_distances(distances, split_distances(patch_ids, found, footprints))
 
@@ -94,10 +107,14 @@ def _write_funnel(path: Path, tiles: dict[str, TileCounts]) -> None:
     _write_csv(path, header, rows)
 
 
-def _write_splits(path: Path, found: Counter[str]) -> None:
+def _write_splits(path: Path, found: Counter[str], listed: Counter[str] | None) -> None:
     total = max(sum(found.values()), 1)
     rows = [[split, found[split], f"{100 * found[split] / total:.3f}"] for split in SPLITS]
-    _write_csv(path, ["split", "patches", "percent"], rows)
+    header = ["split", "patches", "percent"]
+    if listed is not None:
+        header.append("listed")
+        rows = [[*row, listed[split]] for row, split in zip(rows, SPLITS, strict=True)]
+    _write_csv(path, header, rows)
 
 
 def _write_distances(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from groundsynth.files import atomic, write_json
+from groundsynth.errors import FetchError
+from groundsynth.files import atomic, read_json, write_json
 from groundsynth.provenance import digest_of
 
 
@@ -21,6 +23,22 @@ def write_receipt(tile: str, origin: str, output: Path, receipt: Path) -> None:
             "origin": origin,
         },
     )
+
+
+def require_any_present(receipts: Sequence[Path]) -> None:
+    """FetchError when all tiles of a kind (imagery, labels: the receipts' folder) are absent."""
+    origins: dict[str, list[str]] = {}
+    for path in receipts:
+        record = read_json(path)
+        here = origins.setdefault(path.parent.name, [])
+        here += [record["origin"]] if not record["present"] else [""]
+    for kind, absent in origins.items():
+        if all(absent):
+            raise FetchError(
+                f"None of the {len(absent)} {kind} tiles of the area exists (the first asked for "
+                f"was {absent[0]}); check source.worldcover.{kind}_url, or enlarge source.area "
+                "if it is all ocean."
+            )
 
 
 def write_absent(output: Path) -> None:

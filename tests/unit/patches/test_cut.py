@@ -131,7 +131,7 @@ def test_filters_and_counts(cut: Cut, tiles: Tiles) -> None:
             "candidates": 36,
             "kept": 33,
             "dropped": dict.fromkeys(("labels_missing", "imagery_missing", "water"), 1)
-            | {"near_other_split": 0},
+            | {"near_other_split": 0, "not_listed": 0},
         }
     }
     gone = {f"N36E030_000_{c:03d}" for c in (0, 1, 3)}
@@ -176,7 +176,8 @@ def test_absent_tiles_give_a_shard_without_rows(
     assert shard.images.shape == (0, 16, 16, 3)
     assert shard.masks.shape == (0, 16, 16)
     assert shard.index.num_rows == 0
-    nothing = {"labels_missing": 0, "imagery_missing": 0, "water": 0, "near_other_split": 0}
+    reasons = ("labels_missing", "imagery_missing", "water", "near_other_split", "not_listed")
+    nothing = dict.fromkeys(reasons, 0)
     assert shard.counts == {"N37E031": {"candidates": 0, "kept": 0, "dropped": nothing}}
     assert len(geopandas.read_parquet(tiles.folder / "patches" / "s.index.parquet")) == 0
     assert "warning" not in capsys.readouterr().err

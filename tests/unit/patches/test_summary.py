@@ -1,13 +1,15 @@
 """The index of the run, and figures that add up from candidates to splits."""
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pytest
 
-from groundsynth.errors import InputError
+from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.patches.summary import summarise_patches
 
 from .conftest import Shard, Tiles
@@ -15,11 +17,13 @@ from .conftest import Shard, Tiles
 Cut = Callable[..., Shard]
 
 
-def summarise(folder: Path, names: list[str]) -> None:
+def summarise(folder: Path, names: list[str], split_file: Path | None = None) -> None:
     summarise_patches(
         indices=[folder / name / "s.index.parquet" for name in names],
         counts=[folder / name / "s.counts.json" for name in names],
         index=folder / "index.parquet",
+        receipts=[],
+        split_file=split_file,
         funnel=folder / "funnel.csv",
         splits=folder / "splits.csv",
         distances=folder / "distances.csv",
@@ -54,6 +58,7 @@ def test_the_run_in_figures(cut: Cut, tiles: Tiles) -> None:
         "dropped_imagery_missing": "0",
         "dropped_water": str(36 - kept),
         "dropped_near_other_split": "0",
+        "dropped_not_listed": "0",
     }
     assert int(funnel["total"]["candidates"]) == 72
     assert int(funnel["total"]["kept"]) == 36 + kept == len(frame)
@@ -99,6 +104,8 @@ def test_index_and_counts_must_agree(cut: Cut, tiles: Tiles) -> None:
             indices=[tiles.folder / "a" / "s.index.parquet"],
             counts=[tiles.folder / n / "s.counts.json" for n in ("a", "b")],
             index=tiles.folder / "index.parquet",
+            receipts=[],
+            split_file=None,
             funnel=tiles.folder / "funnel.csv",
             splits=tiles.folder / "splits.csv",
             distances=tiles.folder / "distances.csv",
@@ -108,7 +115,69 @@ def test_index_and_counts_must_agree(cut: Cut, tiles: Tiles) -> None:
             indices=[tiles.folder / "a" / "s.index.parquet"] * 2,
             counts=[tiles.folder / n / "s.counts.json" for n in ("a", "b")],
             index=tiles.folder / "index.parquet",
+            receipts=[],
+            split_file=None,
             funnel=tiles.folder / "funnel.csv",
             splits=tiles.folder / "splits.csv",
             distances=tiles.folder / "distances.csv",
+        )
+
+
+def test_a_split_file_keeps_what_it_lists_and_the_counts_add_up(
+    cut: Cut, tiles: Tiles, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = {f"N36E030_00{row}_002": ("train", "val", "test")[row % 3] for row in range(6)}
+    listed |= {"N36E030_077_077": "train", "N40E040_000_000": "test"}
+    rows = [f"{name}.png,{split},a\n" for name, split in listed.items()]
+    split_file = tiles.folder / "captions.csv"
+    split_file.write_text("filename,split,text\n" + "".join(rows), "utf-8")
+    by_file = {"split_method": "file", "split_file": split_file}
+    shard = cut(tiles.imagery, tiles.labels, "a", **by_file)
+    assert shard.ids == sorted(listed)[:6]
+    assert shard.images.shape[0] == shard.masks.shape[0] == 6
+    splits = shard.index.column("split").to_pylist()
+    assert splits == ["train", "validation", "test"] * 2
+    whole = cut(tiles.imagery, tiles.labels, "b")
+    places = [whole.ids.index(name) for name in shard.ids]
+    np.testing.assert_array_equal(shard.images, whole.images[places])
+    np.testing.assert_array_equal(shard.masks, whole.masks[places])
+    summarise(tiles.folder, ["a"], split_file)
+    said = (
+        "2 of the 8 patches that .*captions.csv lists were not cut .train 1, validation 0, test 1"
+    )
+    assert re.search(said, capsys.readouterr().err)
+    total = rows_of(tiles.folder / "funnel.csv")[-1]
+    assert {name: total[name] for name in ("candidates", "kept", "dropped_not_listed")} == {
+        **{"candidates": "72", "kept": "6", "dropped_not_listed": "66"}
+    }
+    found = rows_of(tiles.folder / "splits.csv")
+    assert [(row["patches"], row["listed"]) for row in found] == [
+        ("2", "3"),
+        ("2", "2"),
+        ("2", "3"),
+    ]
+
+
+def test_a_split_file_of_another_place_is_an_error(cut: Cut, tiles: Tiles) -> None:
+    split_file = tiles.folder / "captions.csv"
+    split_file.write_text("filename,split\nN40E040_000_000.png,train\n", "utf-8")
+    shard = cut(tiles.imagery, tiles.labels, "a", split_method="file", split_file=split_file)
+    assert shard.ids == []
+    with pytest.raises(InputError, match=r"None of the 1 patches that .*captions.csv lists"):
+        summarise(tiles.folder, ["a"], split_file)
+    assert not (tiles.folder / "funnel.csv").exists()
+
+
+@pytest.mark.parametrize(("method", "given"), [("file", False), ("random", True)])
+def test_the_method_and_the_split_file_belong_together(
+    cut: Cut, tiles: Tiles, method: str, given: bool
+) -> None:
+    split_file = tiles.folder / "captions.csv"
+    split_file.write_text("filename,split\nN36E030_000_000.png,train\n", "utf-8")
+    with pytest.raises(ConfigurationError, match=f"split method is '{method}' and a split file is"):
+        cut(
+            tiles.imagery,
+            tiles.labels,
+            split_method=method,
+            split_file=split_file if given else None,
         )
