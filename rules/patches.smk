@@ -51,7 +51,7 @@ rule cut_patches:
         "--imagery-no-data {params.imagery_no_data:q} --year {params.year:q} "
         "--size {params.size:q} --stride {params.stride:q} --scaling {params.scaling:q} "
         "--reflectance-range {params.reflectance_range:q} --water-class {params.water_class:q} "
-        "--max-water-percent {params.max_water_percent:q} --split-method {params.split_method:q} "
+        "--max-water-percent {params.max_water_percent:q} --threads {threads} --split-method {params.split_method:q} "
         "--split-fractions {params.split_fractions:q} "
         "--split-block-degrees {params.split_block_degrees:q} "
         "--split-block-distance-metres {params.split_block_distance_metres:q} "
