@@ -18,7 +18,6 @@ from rasterio.transform import Affine
 
 from groundsynth.sources.rasters import read
 
-UNCOVERED = -1
 Place = TypeVar("Place", float, np.ndarray)
 SAME_GRID = 0.01
 """Largest deviation, in pixels, of two grids that count as one."""
@@ -46,46 +45,56 @@ def mapped(transform: Affine, x: Place, y: Place) -> tuple[Place, Place]:
     )
 
 
-def window_transform(transform: Affine, column: int, row: int) -> Affine:
-    """The transform of a window whose upper left pixel is at ``column``, ``row``."""
-    x, y = mapped(transform, column, row)
-    return Affine(transform.a, transform.b, x, transform.d, transform.e, y)
+def window_transforms(transform: Affine, columns: np.ndarray, row: int) -> np.ndarray:
+    """float64 [N, 6]: transforms of windows with their upper left pixels at ``columns``, ``row``.
+
+    In the order of rasterio's Affine: a, b, x of the corner, d, e, y of the corner.
+    """
+    x, y = mapped(transform, columns.astype(np.float64), np.full(len(columns), float(row)))
+    slopes = [transform.a, transform.b, 0, transform.d, transform.e, 0]
+    windows = np.tile(np.array(slopes, np.float64), (len(columns), 1))
+    windows[:, 2], windows[:, 5] = x, y
+    return windows
 
 
 def codes_on_imagery(
     imagery: DatasetReader, labels: DatasetReader, column: int, row: int, width: int, height: int
-) -> np.ndarray:
-    """int32 [height, width] codes for a window (pixels) of the imagery's grid.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes for a window (pixels) of the imagery's grid, and where there are any.
 
-    UNCOVERED (-1) where the labels do not reach or hold the file's own no-data value. Raises
-    InputError when the label file cannot be read.
+    Whole numbers [height, width] of the file's type, and bool [height, width]: False where the
+    labels do not reach or hold the file's own no-data value (the code is then without meaning).
+    Raises InputError when the label file cannot be read.
     """
     offset = shared_offset(imagery, labels)
     if offset is not None:
         return _window(labels, column + offset[0], row + offset[1], width, height)
     x, y = _label_places(imagery, labels, column, row, width, height)
-    codes = np.full((height, width), UNCOVERED, np.int32)
+    codes = np.zeros((height, width), labels.dtypes[0])
     inside = (x >= 0) & (x < labels.width) & (y >= 0) & (y < labels.height)
     if inside.any():
         columns, rows = x[inside].astype(np.int64), y[inside].astype(np.int64)
         left, top = int(columns.min()), int(rows.min())
         right, bottom = int(columns.max()) + 1, int(rows.max()) + 1
-        part = _window(labels, left, top, right - left, bottom - top)
+        part, known = _window(labels, left, top, right - left, bottom - top)
         codes[inside] = part[rows - top, columns - left]
-    return codes
+        inside[inside] = known[rows - top, columns - left]
+    return codes, inside
 
 
-def _window(labels: DatasetReader, column: int, row: int, width: int, height: int) -> np.ndarray:
-    """int32 codes of a window (pixels) of the labels' own grid, which may reach beyond it."""
-    codes = np.full((height, width), UNCOVERED, np.int32)
+def _window(
+    labels: DatasetReader, column: int, row: int, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and coverage of a window (pixels) of the labels' own grid, which may reach beyond."""
     left, top = max(column, 0), max(row, 0)
     right, bottom = min(column + width, labels.width), min(row + height, labels.height)
+    codes = np.zeros((height, width), labels.dtypes[0])
+    covered = np.zeros((height, width), bool)
     if left < right and top < bottom:
-        part = read(labels, 1, left, top, right - left, bottom - top).astype(np.int32)
-        if labels.nodata is not None:
-            part[part == labels.nodata] = UNCOVERED
-        codes[top - row : bottom - row, left - column : right - column] = part
-    return codes
+        inside = slice(top - row, bottom - row), slice(left - column, right - column)
+        codes[inside] = read(labels, 1, left, top, right - left, bottom - top)
+        covered[inside] = True if labels.nodata is None else codes[inside] != labels.nodata
+    return codes, covered
 
 
 def _label_places(

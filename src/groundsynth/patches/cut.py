@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import rasterio
 import shapely
-from rasterio.io import DatasetReader
+from rasterio.crs import CRS
+from rasterio.transform import Affine
 
 from groundsynth.landcover import Legend
-from groundsynth.patches.align import window_transform
+from groundsynth.patches.align import window_transforms
 from groundsynth.patches.blocks import bounds_of
-from groundsynth.patches.candidates import Candidate, Cutting, grid_shape, strip
+from groundsynth.patches.candidates import Candidate, candidates
 from groundsynth.patches.counts import TileCounts, write_counts
+from groundsynth.patches.filters import IMAGERY_MISSING, all_finite
 from groundsynth.patches.growing import GrowingArray, growing_array
-from groundsynth.patches.index import footprint, write_index
+from groundsynth.patches.index import footprints, write_index
 from groundsynth.patches.scaling import Scaling, require_scaling, to_8_bit
 from groundsynth.patches.splits import SplitMethod, Splitter
+from groundsynth.patches.strips import Cutting, grid_shape, strips
 from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
 from groundsynth.sources.published import read_split_file
@@ -47,6 +50,7 @@ def cut_patches(
     max_water_percent: float,
     imagery_no_data: float | None,
     year: int | None,
+    threads: int,
     split_method: SplitMethod,
     split_file: Path | None = None,
     split_fractions: dict[str, Any],
@@ -66,9 +70,10 @@ def cut_patches(
     tile). ``size`` and ``stride`` in pixels; incomplete patches at the right and lower edge are
     not cut. ``bands`` are the numbers (from 1) of red, green and blue. ``imagery_no_data`` drops
     a patch with a single pixel of that value in all bands; without it only patches that are zero
-    everywhere are dropped. Patches without a split (too near to another one, or not listed in the
-    ``split_file``, see splits.Splitter and sources.published) are dropped too. Source: paper,
-    section 3.1. Raises InputError and ConfigurationError.
+    everywhere are dropped, and those with values that are no number. Patches without a split (too
+    near to another one, or not listed in the ``split_file``, see splits.Splitter and
+    sources.published) are dropped too. ``threads`` decode; another two read and write. Source:
+    paper, section 3.1. Raises InputError and ConfigurationError.
     """
     parsed = Legend.from_json(legend)
     water = None if water_class is None else parsed.index(water_class)
@@ -100,7 +105,7 @@ def cut_patches(
     )
     found: dict[str, TileCounts] = {}
     with (
-        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
+        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(threads)),
         growing_array(images, (size, size, 3)) as kept_images,
         growing_array(masks, (size, size)) as kept_masks,
     ):
@@ -130,29 +135,24 @@ class _Shard:
         default_factory=lambda: {name: [] for name in SCHEMAS["real_index"].names}
     )
 
-    def add(
-        self, tile: str, source: DatasetReader, candidate: Candidate, image: np.ndarray, stride: int
-    ) -> str | None:
+    def add(self, place: _Place, candidate: Candidate, image: np.ndarray) -> str | None:
         """Append one patch: ``image`` [3, size, size] raster values, its mask, its index row.
 
         Returns why it was left out, None where it was not.
         """
-        row, column = candidate.row, candidate.column
-        corner = window_transform(source.transform, column * stride, row * stride)
-        polygon = footprint(corner, image.shape[-1], source.crs)
-        patch_id = f"{tile}_{row:03d}_{column:03d}"
-        split = self.splitter.split_of(patch_id, bounds_of(polygon))
+        patch_id = f"{place.tile}_{candidate.row:03d}_{candidate.column:03d}"
+        split = self.splitter.split_of(patch_id, bounds_of(place.polygon))
         if split is None:
             return self.splitter.reason
         entry = {
             "patch_id": patch_id,
-            "tile": tile,
-            "row": row,
-            "column": column,
+            "tile": place.tile,
+            "row": candidate.row,
+            "column": candidate.column,
             "split": split,
-            "crs": source.crs.to_string(),
-            "transform": list(corner)[:6],
-            "geometry": shapely.to_wkb(polygon),
+            "crs": place.crs,
+            "transform": place.transform,
+            "geometry": shapely.to_wkb(place.polygon),
             "year": self.year,
             "scaling": self.scaling,
         }
@@ -163,11 +163,22 @@ class _Shard:
         return None
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a patch lies: its tile, its transform in the tile's system, its footprint."""
+
+    tile: str
+    crs: str
+    transform: list[float]
+    polygon: shapely.Polygon
+
+
 def _cut_tile(path: Path, labels: Path, cutting: Cutting, patches: _Shard) -> TileCounts:
     """Cut one imagery raster; an absent one has no candidates."""
     counts = TileCounts()
     if is_absent(path):
         return counts
+    not_finite = 0
     with ExitStack() as opened:
         source = opened.enter_context(open_imagery(path, cutting.bands))
         require_scaling(patches.scaling, patches.reflectance_range, source.dtypes[0], path)
@@ -175,13 +186,37 @@ def _cut_tile(path: Path, labels: Path, cutting: Cutting, patches: _Shard) -> Ti
         if cover is not None:
             require_overlap(source, cover)
         rows, columns = grid_shape(source, cutting)
+        transform, crs = source.transform, source.crs
         progress = opened.enter_context(Progress(f"cut {path.stem}", rows * columns, "patch"))
-        for row in range(rows):
-            for candidate in strip(source, cover, cutting, row):
-                reason = candidate.reason
-                if reason is None and candidate.image is not None:
-                    image, stride = candidate.image, cutting.stride
-                    reason = patches.add(path.stem, source, candidate, image, stride)
+        for strip in strips(source, cover, cutting):
+            places = _places(path.stem, transform, crs, strip.row, columns, cutting)
+            for candidate, place in zip(candidates(strip, cutting), places, strict=True):
+                reason, image = candidate.reason, candidate.image
+                if reason is None and image is not None:
+                    reason = patches.add(place, candidate, image)
+                elif reason == IMAGERY_MISSING and image is not None:
+                    not_finite += not all_finite(image)
                 counts.count(reason)
             progress.advance(columns)
+    if not_finite:
+        _say_not_finite(path, not_finite)
     return counts
+
+
+def _say_not_finite(path: Path, patches: int) -> None:
+    print(
+        f"warning: {path} holds values that are no number (NaN or infinite), which count as no "
+        f"data; {patches} patches with such values were left out.",
+        file=sys.stderr,
+    )
+
+
+def _places(
+    tile: str, transform: Affine, crs: CRS, row: int, columns: int, cutting: Cutting
+) -> list[_Place]:
+    """The places of one row of the patch grid, from left to right."""
+    stride = cutting.stride
+    transforms = window_transforms(transform, np.arange(columns) * stride, row * stride)
+    polygons = footprints(transforms, cutting.size, crs)
+    name = crs.to_string()
+    return [_Place(tile, name, t, p) for t, p in zip(transforms.tolist(), polygons, strict=True)]

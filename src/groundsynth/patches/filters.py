@@ -27,13 +27,32 @@ def imagery_missing(image: np.ndarray, no_data: float | None) -> bool:
     True when it is zero everywhere or holds a value that is no number, and, where ``no_data`` is
     given, when a single pixel equals it in all bands.
     """
-    if not image.any():
+    if not image[:, 0].any() and not image.any():  # mostly the first row says it
         return True
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
+    if not all_finite(image):
         return True
-    return no_data is not None and bool((image == no_data).all(axis=0).any())
+    return no_data is not None and _holds_everywhere(image, no_data)
+
+
+def all_finite(image: np.ndarray) -> bool:
+    """Whether every value is a number: neither NaN nor infinite."""
+    return image.dtype.kind != "f" or bool(np.isfinite(image).all())
+
+
+def _holds_everywhere(image: np.ndarray, value: float) -> bool:
+    """Whether a single pixel of an image, [bands, H, W], is ``value`` in all bands."""
+    found = image[0] == value
+    for band in image[1:]:
+        if not found.any():  # the common case, for a third of the work
+            return False
+        found &= band == value
+    return bool(found.any())
 
 
 def mostly_water(mask: np.ndarray, water: int | None, max_percent: float) -> bool:
     """Whether more than ``max_percent`` of a mask is the class ``water`` (None: no limit)."""
-    return water is not None and float((mask == water).mean()) * 100 > max_percent
+    return water is not None and _share(mask, water) * 100 > max_percent
+
+
+def _share(mask: np.ndarray, index: int) -> float:
+    return np.count_nonzero(mask == index) / mask.size

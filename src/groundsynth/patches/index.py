@@ -11,22 +11,28 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from rasterio.crs import CRS
-from rasterio.transform import Affine
 from rasterio.warp import transform
 
-from groundsynth.patches.align import mapped
 from groundsynth.tables import SCHEMAS, write_table
 
 WGS_84 = CRS.from_epsg(4326)
 
 
-def footprint(corner: Affine, size: int, crs: CRS) -> shapely.Polygon:
-    """Polygon (EPSG:4326, longitude first, counter-clockwise) of a patch of ``size`` pixels."""
-    places = [mapped(corner, *place) for place in ((0, 0), (0, size), (size, size), (size, 0))]
-    xs, ys = zip(*places, strict=True)
+def footprints(transforms: np.ndarray, size: int, crs: CRS) -> np.ndarray:
+    """Polygons (EPSG:4326, longitude first, counter-clockwise) of patches of ``size`` pixels.
+
+    ``transforms`` are theirs, float64 [N, 6]. One projection for all: each call costs as much as
+    many patches.
+    """
+    places = np.array([(0, 0), (0, size), (size, size), (size, 0)], np.float64)
+    a, b, x, d, e, y = transforms.T[:, :, None]
+    across, down = places.T
+    rings = np.stack([a * across + b * down + x, d * across + e * down + y], axis=-1)
     if crs != WGS_84:
-        xs, ys = transform(crs, WGS_84, xs, ys)
-    return shapely.orient_polygons(shapely.Polygon(zip(xs, ys, strict=True)))
+        xs, ys = transform(crs, WGS_84, rings[..., 0].ravel(), rings[..., 1].ravel())
+        rings = np.stack([xs, ys], axis=-1).reshape(rings.shape)
+    polygons: np.ndarray = shapely.orient_polygons(shapely.polygons(rings))
+    return polygons
 
 
 def write_index(

@@ -96,6 +96,17 @@ def read(
     return array
 
 
+def read_pixels(
+    dataset: DatasetReader, bands: Sequence[int], column: int, row: int, width: int, height: int
+) -> np.ndarray:
+    """Read a window in pixels as [height, width, bands], the order in which images are written."""
+    pixels = np.empty((height, width, len(bands)), dataset.dtypes[bands[0] - 1])
+    window = Window(column, row, width, height)
+    with _reported(dataset.name):
+        dataset.read(list(bands), window=window, out=np.moveaxis(pixels, -1, 0))
+    return pixels
+
+
 def require_overlap(imagery: DatasetReader, labels: DatasetReader) -> None:
     """InputError unless the two rasters cover some common ground."""
     with _reported(imagery.name):

@@ -40,6 +40,7 @@ SETTINGS: dict[str, Any] = {
     "max_water_percent": 90,
     "imagery_no_data": None,
     "year": 2021,
+    "threads": 2,
     "split_method": "random",
     "split_fractions": {"train": 0.8, "validation": 0.1, "test": 0.1},
     "split_seed": 42,

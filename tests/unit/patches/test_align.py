@@ -1,6 +1,7 @@
 """Labels on the imagery's grid against a computation from coordinates, pixel by pixel."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyproj
@@ -9,11 +10,12 @@ import rasterio
 from rasterio.transform import Affine
 
 from groundsynth.errors import InputError
-from groundsynth.patches.align import UNCOVERED, codes_on_imagery, shared_offset
+from groundsynth.patches.align import codes_on_imagery, shared_offset
 from groundsynth.sources.rasters import open_imagery, open_labels
 
 from .conftest import write_raster
 
+UNCOVERED = -1
 UTM = "EPSG:32636"
 WGS = "EPSG:4326"
 IMAGERY_UTM = Affine(10, 0, 450000, 0, -10, 4200000)
@@ -29,8 +31,10 @@ def by_coordinates(
         x, y = a * columns + b * rows + c, d * columns + e * rows + f
         project = pyproj.Transformer.from_crs(source.crs.to_string(), crs, always_xy=True)
     x, y = project.transform(x, y)
-    a, _, c, _, e, f = list(transform)[:6]
-    column, row = np.floor((x - c) / a).astype(int), np.floor((y - f) / e).astype(int)
+    a, b, c, d, e, f = list(transform)[:6]
+    x, y, area = x - c, y - f, a * e - b * d
+    column = np.floor((e * x - b * y) / area).astype(int)
+    row = np.floor((a * y - d * x) / area).astype(int)
     height, width = codes.shape
     codes = codes.astype(int)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -38,7 +42,14 @@ def by_coordinates(
     return found if nodata is None else np.where(found == nodata, UNCOVERED, found)
 
 
+def covered_codes(*arguments: Any) -> np.ndarray:
+    codes, covered = codes_on_imagery(*arguments)
+    return np.where(covered, codes.astype(int), UNCOVERED)
+
+
 CODES = np.random.default_rng(3).integers(1, 100, (90, 110)).astype(np.uint8)
+EXACT = 1 / 128
+"""Degrees of a pixel whose halves are exact in binary: centres fall on edges without rounding."""
 CASES = {
     "same grid": (WGS, Affine(0.01, 0, 30, 0, -0.01, 37), Affine(0.01, 0, 29.83, 0, -0.01, 37.2)),
     "same pixels, shifted": (
@@ -55,6 +66,36 @@ CASES = {
         WGS,
         Affine(0.01, 0, 30, 0, -0.01, 37),
         Affine(0.00713, 0, 29.9001, 0, -0.00631, 37.0301),
+    ),
+    "half a pixel to the east": (
+        WGS,
+        Affine(EXACT, 0, 30, 0, -EXACT, 37),
+        Affine(EXACT, 0, 30 - 20.5 * EXACT, 0, -EXACT, 37),
+    ),
+    "half a pixel to the south": (
+        WGS,
+        Affine(EXACT, 0, 30, 0, -EXACT, 37),
+        Affine(EXACT, 0, 30, 0, -EXACT, 37 + 10.5 * EXACT),
+    ),
+    "labels of a part": (
+        WGS,
+        Affine(0.01, 0, 30, 0, -0.01, 37),
+        Affine(0.0071, 0, 30.300313, 0, -0.0061, 36.800117),
+    ),
+    "both south up": (
+        WGS,
+        Affine(0.01, 0, 30, 0, 0.01, 36),
+        Affine(0.0123, 0, 29.9001, 0, 0.0117, 35.9003),
+    ),
+    "imagery south up, other system": (
+        UTM,
+        Affine(10, 0, 450000, 0, 10, 4199300),
+        Affine(0.0001, 0, 32.428, 0, -0.0001, 37.949),
+    ),
+    "labels rotated": (
+        WGS,
+        Affine(0.01, 0, 30, 0, -0.01, 37),
+        Affine(0.009, 0.004, 29.8003, 0.004, -0.009, 36.9001),
     ),
     "south up": (WGS, Affine(0.01, 0, 30, 0, -0.01, 37), Affine(0.01, 0, 29.9, 0, 0.01, 36.2)),
     "rotated": (
@@ -77,8 +118,8 @@ def test_codes_follow_the_coordinates(tmp_path: Path, case: str, nodata: int | N
     assert (expected != UNCOVERED).mean() > 0.1
     with open_imagery(imagery, [1]) as source, open_labels(labels) as cover:
         assert (shared_offset(source, cover) is not None) == (case == "same grid")
-        whole = codes_on_imagery(source, cover, 0, 0, 80, 70)
-        window = codes_on_imagery(source, cover, 13, 20, 40, 31)
+        whole = covered_codes(source, cover, 0, 0, 80, 70)
+        window = covered_codes(source, cover, 13, 20, 40, 31)
     np.testing.assert_array_equal(whole, expected)
     np.testing.assert_array_equal(window, expected[20:51, 13:53])
 

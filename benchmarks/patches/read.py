@@ -1,0 +1,130 @@
+"""Random 256-pixel samples of a CPU second in one process: from shards, and from PNG files.
+
+A sample is an image and its mask. Shards are read as training reads them, in batches in random
+order through groundsynth.shards.JoinedArrays; the PNG files hold the same samples. Warm: from the
+page cache. Cold: the shards' pages are dropped from it before each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from groundsynth.shards import JoinedArrays, new_array
+from groundsynth.sources.reflectance import imagery
+from groundsynth.sources.terrain import Window
+
+SIZE, BATCH, SHARDS, GOAL = 256, 64, 2, 5000
+WARM, COLD, PNG = "shards, warm cache", "shards, cold cache", "PNG files, warm cache"
+WINDOW = Window.of_tile(39, 32, 1, 12000)
+
+
+def main() -> None:
+    """Write the samples both ways, read them, print samples a second."""
+    options = _options()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        images, masks, pictures = _write(Path(name), options.samples)
+        joined = JoinedArrays(images), JoinedArrays(masks)
+        order = np.random.default_rng(1).permutation(options.samples)
+        sides: dict[str, Callable[[], None]] = {
+            WARM: lambda: _read_shards(joined, order),
+            COLD: lambda: _read_shards(_dropped(images, masks), order),
+            PNG: lambda: _read_pictures(pictures, order[: options.samples // 4]),
+        }
+        _read_shards(joined, order)  # into the cache
+        rates: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+        for _ in range(options.repetitions):
+            for side, read in sides.items():
+                count = options.samples // 4 if side == PNG else options.samples
+                rates[side].append(_rates(read, count))
+            _read_shards(joined, order)
+    _print(rates, options.samples)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, help="where files are written, and then removed")
+    parser.add_argument("--samples", type=int, default=4096)
+    parser.add_argument("--repetitions", type=int, default=5)
+    return parser.parse_args()
+
+
+def _write(folder: Path, samples: int) -> tuple[list[Path], list[Path], list[Path]]:
+    """The samples as two shards (images, masks) and as PNG files, flushed to the disk."""
+    images = [folder / f"{n}.images.npy" for n in range(SHARDS)]
+    masks = [folder / f"{n}.masks.npy" for n in range(SHARDS)]
+    pictures = [folder / f"{n}.png" for n in range(samples)]
+    scene, codes = imagery(Window(WINDOW.column, WINDOW.row, 1024, 1024, WINDOW.scale), 1)
+    scaled = (scene[:3].transpose(1, 2, 0) // 16).clip(0, 255).astype(np.uint8)
+    corners = np.random.default_rng(0).integers(0, 1024 - SIZE, (samples, 2)).tolist()
+    half = samples // SHARDS
+    for shard in range(SHARDS):
+        with (
+            new_array(images[shard], (half, SIZE, SIZE, 3)) as image_rows,
+            new_array(masks[shard], (half, SIZE, SIZE)) as mask_rows,
+        ):
+            for row, (x, y) in enumerate(corners[shard * half : (shard + 1) * half]):
+                here = slice(y, y + SIZE), slice(x, x + SIZE)
+                image_rows[row], mask_rows[row] = scaled[here], codes[here]
+                picture = pictures[shard * half + row]
+                Image.fromarray(scaled[here]).save(picture)
+                Image.fromarray(codes[here]).save(_mask_of(picture))
+    return images, masks, pictures
+
+
+def _mask_of(picture: Path) -> Path:
+    return picture.with_suffix(".mask.png")
+
+
+def _read_shards(joined: tuple[JoinedArrays, JoinedArrays], order: np.ndarray) -> None:
+    for start in range(0, len(order), BATCH):
+        for arrays in joined:
+            arrays.gather(order[start : start + BATCH])
+
+
+def _read_pictures(pictures: list[Path], order: np.ndarray) -> None:
+    for number in order.tolist():
+        for path in (pictures[number], _mask_of(pictures[number])):
+            with Image.open(path) as picture:
+                np.asarray(picture)
+
+
+def _dropped(images: list[Path], masks: list[Path]) -> tuple[JoinedArrays, JoinedArrays]:
+    """The shards, opened anew, with their pages dropped from the cache."""
+    for path in (*images, *masks):
+        with path.open("rb") as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return JoinedArrays(images), JoinedArrays(masks)
+
+
+def _rates(read: Callable[[], None], samples: int) -> tuple[float, float]:
+    """Samples a CPU second and samples a second."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    read()
+    return samples / (time.process_time() - cpu), samples / (time.perf_counter() - wall)
+
+
+def _print(rates: dict[str, list[tuple[float, float]]], samples: int) -> None:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(
+        f"{samples} samples of {SIZE} pixels (image and mask), batches of {BATCH} in random order"
+    )
+    print(f"one process, load average {load}, medians of {len(rates[WARM])}\n")
+    by_cpu = {side: median(cpu for cpu, _ in found) for side, found in rates.items()}
+    for side, found in rates.items():
+        wall = median(rate for _, rate in found)
+        print(f"{side:22s} {by_cpu[side]:7.0f} samples a CPU second, {wall:7.0f} a second")
+    print(f"\nshards / PNG files, by CPU time: {by_cpu[WARM] / by_cpu[PNG]:.0f}")
+    print(f"goal: {GOAL} samples a CPU second from shards with a warm cache")
+
+
+if __name__ == "__main__":
+    main()
