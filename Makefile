@@ -4,12 +4,14 @@
 PYTHON ?= python3
 CONFIG ?=
 EXTRAS ?=
+LOCK ?=
 DIRECTORY ?=
 PROFILE ?= $(if $(CONFIG),local,demo)
-BIN := .venv/bin
+BIN := .venv$(if $(LOCK),-$(LOCK))/bin
+SETUP = $(PYTHON) src/groundsynth/setup_environment.py $(if $(LOCK),--lock=$(LOCK))
 LAUNCH := PYTHONPATH=src PYTHONNOUSERSITE=1 $(BIN)/python -m groundsynth.launch
 
-.PHONY: help setup setup-test run tour test check lock estimate
+.PHONY: help setup setup-test run tour test test-legacy check check-gpu lock estimate
 
 help:
 	@echo 'make run                     demonstration: simulated tiles, the whole chain, 10 minutes on 2 cores'
@@ -20,14 +22,17 @@ help:
 	@echo 'make check                   format, lint, types'
 	@echo 'make setup                   the environment only (.venv, 6.6 GB)'
 	@echo 'make setup EXTRAS=vllm        the same with vLLM, for captions by language models on GPUs'
+	@echo 'make setup LOCK=legacy        .venv-legacy with PyTorch 2.7.1, for P100 and V100; LOCK goes with run and test too'
+	@echo 'make check-gpu               what GPUs and driver this node has, and which lock fits them'
+	@echo 'make test-legacy             unit tests of the trainings in .venv-legacy'
 	@echo 'PYTHON=python3.12            which Python makes the environment (3.11 to 3.13)'
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo '$(PYTHON) is not installed: install Python 3.11, 3.12 or 3.13, or name one as in "make run PYTHON=/path/to/python3.12".' >&2; exit 1; }
-	@$(PYTHON) src/groundsynth/setup_environment.py $(EXTRAS)
+	@$(SETUP) $(EXTRAS)
 
 setup-test:
-	@$(PYTHON) src/groundsynth/setup_environment.py test
+	@$(SETUP) test
 
 run: setup
 	@$(LAUNCH) --profile $(PROFILE) \
@@ -43,12 +48,25 @@ estimate: setup
 test: setup-test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 $(BIN)/python -m pytest
 
+# The trainings and what they rest on, with the PyTorch of older GPUs.
+test-legacy:
+	@$(MAKE) --no-print-directory setup-test LOCK=legacy
+	@OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 .venv-legacy/bin/python -m pytest -p no:cacheprovider $(LEGACY_TESTS)
+
+# Needs no environment: it says which one to make.
+check-gpu: ANY = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+check-gpu:
+	@$(ANY) -c 'import sys; sys.exit("This is Python %d.%d: name Python 3.11 to 3.13, as in \"make check-gpu PYTHON=python3.12\"." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@PYTHONPATH=src $(ANY) -m groundsynth check-gpu
+
 check: setup-test
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/snakefmt --check Snakefile rules
 
 # The environments named in pyproject.toml make most markers constant: they are left out.
 lock: setup-test
-	$(BIN)/python -m uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet \
-	  --no-emit-index-url --no-emit-find-links --extra test --extra vllm pyproject.toml -o requirements.lock
-	sed -i -e "s/ and python_full_version < '3.14'//" -e "s/ and platform_machine == 'x86_64' and sys_platform == 'linux'//" \
-	  -e "s/ ; python_full_version < '3.14'$$//" requirements.lock
+	@for names in '.lock vllm' '-legacy.lock legacy'; do set -- $$names; \
+	  $(BIN)/python -m uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet \
+	    --no-emit-index-url --no-emit-find-links --extra test --extra $$2 pyproject.toml -o requirements$$1 || exit; \
+	  sed -i -e "s/ and python_full_version < '3.14'//" -e "s/ and platform_machine == 'x86_64' and sys_platform == 'linux'//" \
+	    -e "s/ ; python_full_version < '3.14'$$//" requirements$$1; \
+	done

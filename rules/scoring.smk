@@ -81,6 +81,7 @@ rule train_clip:
         learning_rate=lookup(within=config, dpath="clip/learning_rate"),
         seed=lookup(within=config, dpath="run/seed"),
         device=lookup(within=config, dpath="run/device"),
+        precision=lookup(within=config, dpath="run/precision"),
         keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Training a small image-text model on the run's own pairs"
@@ -89,7 +90,8 @@ rule train_clip:
         "{input.indices:q} --captions {input.captions:q} --name {params.name:q} "
         "--image-size {params.image_size:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --seed {params.seed:q} --device "
-        "{params.device:q} --state work/train_clip --keep-state {params.keep_state:q} "
+        "{params.device:q} --precision {params.precision:q} --state work/train_clip "
+        "--keep-state {params.keep_state:q} "
         "--model {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 

@@ -11,6 +11,7 @@ import torch
 from groundsynth.errors import ConfigurationError
 
 Precision = Literal["float32", "float16", "bfloat16"]
+CPU_PRECISIONS = ("float32", "bfloat16")
 
 
 def select_device(name: str) -> torch.device:
@@ -40,23 +41,33 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
 
     Raises ConfigurationError for a precision that is unknown or that the device has not.
     """
+    require_precision(device, precision)
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def loss_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
+    """Scaler of the losses: float16 would lose small gradients; the others have the range."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "float16")
+
+
+def require_precision(device: torch.device, precision: str) -> None:
+    """Raise ConfigurationError for a precision that is unknown or that the device has not."""
     if precision not in get_args(Precision):
         raise ConfigurationError(
             f"There is no precision {precision!r}; set run.precision to "
             f"{', '.join(get_args(Precision))}."
         )
-    if precision == "float32":
-        return nullcontext()
-    if precision == "float16" and device.type == "cpu":
+    if device.type == "cpu" and precision not in CPU_PRECISIONS:
         raise ConfigurationError(
-            "run.precision float16 needs a GPU; use float32 or bfloat16 on a CPU."
+            f"run.precision {precision} needs a GPU; use {' or '.join(CPU_PRECISIONS)} on a CPU."
         )
     if precision == "bfloat16" and device.type == "cuda" and not _has_bfloat16(device):
         raise ConfigurationError(
             f"run.precision bfloat16 is not what {torch.cuda.get_device_name(device)} computes "
             "in; use float16 or float32 on it."
         )
-    return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -1,5 +1,8 @@
 """Sets up ``.venv`` with the exact versions of the lock; run by ``make setup``.
 
+With ``--lock=legacy`` it is ``.venv-legacy``, from ``requirements-legacy.lock``: PyTorch for
+GPUs and drivers that the present one has left behind. Both may stand side by side.
+
 Standard library only, and readable by old interpreters, so that a machine that lacks something
 gets a sentence instead of a traceback. A stamp says which lock the environment was made from;
 an environment whose making was interrupted has none and is completed at the next call.
@@ -16,25 +19,50 @@ import sys
 UV = "uv==0.13.8"
 NEEDED_GB = 9
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-VENV = os.path.join(ROOT, ".venv")
-STAMP = os.path.join(VENV, "groundsynth.stamp")
-PYTHON = os.path.join(VENV, "bin", "python")
+LOCKS = {"": (".venv", "requirements.lock"), "legacy": (".venv-legacy", "requirements-legacy.lock")}
+"""Folder and file of each lock; the name is also an extra of pyproject.toml."""
 
 
-def main(extras: list) -> int:
-    """Make or complete the environment with the given extras of pyproject.toml; 0 on success."""
-    problem = unfit_machine()
+def main(words: list) -> int:
+    """Make or complete an environment: ``[--lock=NAME] EXTRA ...``; 0 on success."""
+    names = [word[len("--lock=") :] for word in words if word.startswith("--lock=")]
+    lock = names[-1] if names else ""
+    extras = [word for word in words if not word.startswith("--lock=")]
+    problem = unknown_combination(lock, extras) or unfit_machine(lock)
     if problem:
         print(problem, file=sys.stderr)
         return 1
-    with open(os.path.join(ROOT, ".venv.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once: the second waits and finds it done
-        if up_to_date(extras):
+    extras += [lock] if lock else []
+    with open(os.path.join(ROOT, folder_of(lock) + ".lock"), "w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # two at once: the second waits and finds it done
+        if up_to_date(lock, extras):
             return 0
-        return install(extras)
+        return install(lock, extras)
 
 
-def unfit_machine() -> "str | None":
+def folder_of(lock: str) -> str:
+    """Folder of the environment of a lock, relative to the root."""
+    return LOCKS[lock][0]
+
+
+def stamp_of(lock: str) -> str:
+    """File that says from what the environment of a lock was completed."""
+    return os.path.join(ROOT, folder_of(lock), "groundsynth.stamp")
+
+
+def unknown_combination(lock: str, extras: list) -> "str | None":
+    """Why this lock cannot be set up with these extras, in one sentence; None if it can."""
+    if lock not in LOCKS:
+        return "There is no lock %r: leave LOCK away, or set it to legacy." % lock
+    if lock and "vllm" in extras:
+        return (
+            "vLLM needs the PyTorch of the default lock: set up the captions' environment with "
+            "'make setup EXTRAS=vllm', and this one with 'make setup LOCK=%s'." % lock
+        )
+    return None
+
+
+def unfit_machine(lock: str = "") -> "str | None":
     """What this machine lacks, in one sentence; None if it lacks nothing."""
     version = "%d.%d" % sys.version_info[:2]
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
@@ -56,7 +84,7 @@ def unfit_machine() -> "str | None":
             "and Ubuntu 'apt install python%s-venv')." % (version, version)
         )
     free = shutil.disk_usage(ROOT).free / 1e9
-    if free < NEEDED_GB and not os.path.exists(STAMP):
+    if free < NEEDED_GB and not os.path.exists(stamp_of(lock)):
         return "The environment takes 6.6 GB and %s has %.1f GB free: make room for %d GB." % (
             ROOT,
             free,
@@ -65,56 +93,58 @@ def unfit_machine() -> "str | None":
     return None
 
 
-def wanted_stamp(extras: list) -> list:
+def wanted_stamp(lock: str, extras: list) -> list:
     """Digest of everything that the environment is made from."""
     digest = hashlib.sha256((UV + sys.version).encode())
-    for name in ("pyproject.toml", "requirements.lock"):
+    for name in ("pyproject.toml", LOCKS[lock][1]):
         with open(os.path.join(ROOT, name), "rb") as stream:
             digest.update(stream.read())
     return [digest.hexdigest(), *sorted(extras)]
 
 
-def up_to_date(extras: list) -> bool:
+def up_to_date(lock: str, extras: list) -> bool:
     """Whether the environment was completed from this lock with at least these extras."""
     try:
-        with open(STAMP) as stream:
+        with open(stamp_of(lock)) as stream:
             found = stream.read().split()
     except OSError:
         return False
-    wanted = wanted_stamp(extras)
+    wanted = wanted_stamp(lock, extras)
     return found[:1] == wanted[:1] and set(wanted) <= set(found)
 
 
-def install(extras: list) -> int:
+def install(lock: str, extras: list) -> int:
     """Make the environment; keeps what an interrupted installation has finished."""
+    folder = folder_of(lock)
+    python = os.path.join(ROOT, folder, "bin", "python")
     print(
-        "Setting up .venv: the packages take 6.6 GB on disk (PyTorch with its CUDA libraries); "
-        "this runs once.",
+        "Setting up %s: the packages take 6.6 GB on disk (PyTorch with its CUDA libraries); "
+        "this runs once." % folder,
         flush=True,
     )
-    if (
-        subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL)
-        if os.path.exists(PYTHON)
-        else 1
-    ):
-        run(sys.executable, "-m", "venv", "--clear", VENV)
-    words = ["-r", "pyproject.toml", "-c", "requirements.lock"]
+    broken = not os.path.exists(python) or subprocess.call(
+        [python, "-c", ""], stderr=subprocess.DEVNULL
+    )
+    if broken:
+        run(folder, sys.executable, "-m", "venv", "--clear", os.path.join(ROOT, folder))
+    words = ["-r", "pyproject.toml", "-c", LOCKS[lock][1]]
     for extra in extras:
         words += ["--extra", extra]
-    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
-    run(PYTHON, "-m", "uv", "pip", "install", "--quiet", "--python", PYTHON, *words)
-    with open(STAMP, "w") as stream:
-        stream.write(" ".join(wanted_stamp(extras)) + "\n")
+    run(folder, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)
+    run(folder, python, "-m", "uv", "pip", "install", "--quiet", "--python", python, *words)
+    with open(stamp_of(lock), "w") as stream:
+        stream.write(" ".join(wanted_stamp(lock, extras)) + "\n")
     return 0
 
 
-def run(*words: str) -> None:
+def run(folder: str, *words: str) -> None:
     """Run a command in the root folder; on failure end with its exit code and a sentence."""
     code = subprocess.call(words, cwd=ROOT)
     if code:
         print(
-            "Setting up .venv stopped at '%s' (exit code %d): see the lines above; check the "
-            "network and the disk, then start again: it goes on where it was." % (words[2], code),
+            "Setting up %s stopped at '%s' (exit code %d): see the lines above; check the "
+            "network and the disk, then start again: it goes on where it was."
+            % (folder, words[2], code),
             file=sys.stderr,
         )
         sys.exit(code)

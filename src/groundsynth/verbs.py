@@ -31,4 +31,5 @@ VERBS = {
     "make-tables": "groundsynth.figures.tables:make_tables",
     "write-report": "groundsynth.figures.report:write_report",
     "estimate": "groundsynth.estimate:estimate",
+    "check-gpu": "groundsynth.check_gpu:check_gpu",
 }

@@ -26,6 +26,7 @@ LIGHT = (
     "make-tables",
     "write-report",
     "estimate",
+    "check-gpu",
 )
 CHOICES = {
     ("patches", "scaling"): ("cut-patches", "scaling"),

@@ -1,5 +1,6 @@
 """``make setup``: nothing to do the second time, a sentence on a machine that is unfit."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +15,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with a lock and the stamp of a finished environment with the extra test."""
     (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
     (tmp_path / "requirements.lock").write_text("numpy==2.3.5\n", "utf-8")
-    (tmp_path / ".venv").mkdir()
+    (tmp_path / "requirements-legacy.lock").write_text("torch==2.7.1\n", "utf-8")
+    for folder in (".venv", ".venv-legacy"):
+        (tmp_path / folder).mkdir()
     stamp = tmp_path / ".venv" / "groundsynth.stamp"
     monkeypatch.setattr(setup_environment, "ROOT", str(tmp_path))
-    monkeypatch.setattr(setup_environment, "VENV", str(stamp.parent))
-    monkeypatch.setattr(setup_environment, "STAMP", str(stamp))
-    monkeypatch.setattr(setup_environment, "PYTHON", str(stamp.parent / "bin" / "python"))
-    stamp.write_text(" ".join(setup_environment.wanted_stamp(["test"])) + "\n", "utf-8")
+    stamp.write_text(" ".join(setup_environment.wanted_stamp("", ["test"])) + "\n", "utf-8")
     return tmp_path
 
 
@@ -60,6 +60,38 @@ def test_an_outdated_environment_is_completed(
     assert len(calls) == done
 
 
+def test_the_legacy_lock_makes_an_environment_of_its_own(
+    root: Path, calls: list[tuple[str, ...]]
+) -> None:
+    assert setup_environment.main(["--lock=legacy", "test"]) == 0
+    assert calls[-1][0] == str(root / ".venv-legacy" / "bin" / "python")
+    assert "requirements-legacy.lock" in calls[-1]
+    assert calls[-1][-4:] == ("--extra", "test", "--extra", "legacy")
+    done = len(calls)
+    assert setup_environment.main(["--lock=legacy", "test"]) == 0
+    assert setup_environment.main(["test"]) == 0
+    assert len(calls) == done
+    (root / "requirements-legacy.lock").write_text("torch==2.7.0\n", "utf-8")
+    assert setup_environment.main(["test"]) == 0
+    assert len(calls) == done, "the other environment has nothing to do with this lock"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--lock=old"], "no lock 'old'"), (["--lock=legacy", "vllm"], "vLLM needs .* default lock")],
+)
+def test_a_lock_that_cannot_be_is_named(
+    root: Path,
+    calls: list[tuple[str, ...]],
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    assert setup_environment.main(words) == 1
+    assert re.search(message, capsys.readouterr().err)
+    assert not calls
+
+
 def test_a_failed_installation_ends_with_its_code_and_leaves_no_stamp(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,7 +101,7 @@ def test_a_failed_installation_ends_with_its_code_and_leaves_no_stamp(
         setup_environment.main([])
     assert ended.value.code == 7
     assert "start again" in capsys.readouterr().err
-    assert not setup_environment.up_to_date([])
+    assert not setup_environment.up_to_date("", [])
 
 
 @pytest.mark.parametrize("version", [(3, 10, 14), (3, 14, 0), (2, 7, 18)])

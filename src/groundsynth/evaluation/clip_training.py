@@ -10,7 +10,7 @@ import open_clip
 import torch
 from torch import nn
 
-from groundsynth.device import select_device
+from groundsynth.device import autocast, loss_scaler, require_precision, select_device
 from groundsynth.evaluation.clip_data import Pairs
 from groundsynth.evaluation.clip_model import ClipModel, preparation_of, prepare_images
 
@@ -44,12 +44,21 @@ class ClipTraining:
     """Network, optimizer and pairs of one training; batches depend on seed and step only."""
 
     def __init__(
-        self, pairs: Pairs, image_size: int, batch: int, rate: float, seed: int, device: str
+        self,
+        pairs: Pairs,
+        image_size: int,
+        batch: int,
+        rate: float,
+        seed: int,
+        device: str,
+        precision: str = "float32",
     ) -> None:
         torch.manual_seed(seed)
         self.pairs, self.seed, self.rate = pairs, seed, rate
         self.batch = min(batch, len(pairs))
-        self.device = select_device(device)
+        self.device, self.precision = select_device(device), precision
+        require_precision(self.device, precision)
+        self.scaler = loss_scaler(self.device, precision)
         self.config = tiny_config(image_size)
         self.network = open_clip.CLIP(**self.config).to(self.device)
         open_clip.set_model_preprocess_cfg(self.network, preprocess_of(image_size))
@@ -68,11 +77,15 @@ class ClipTraining:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * schedule(self.step, steps)
         self.network.train()
-        loss = self.loss(*self.network(images, tokens))
+        with autocast(self.device, self.precision):
+            seen, read, scale = self.network(images, tokens)
+        loss = self.loss(seen.float(), read.float(), scale)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         with torch.no_grad():
             self.network.logit_scale.clamp_(0.0, HIGHEST_SCALE)
         self.step += 1
@@ -96,7 +109,9 @@ class ClipTraining:
     def model(self, name: str) -> ClipModel:
         """The trained model, ready to embed."""
         self.network.eval()
-        return ClipModel(name, self.network, self.tokenizer, self.preparation, self.device)
+        return ClipModel(
+            name, self.network, self.tokenizer, self.preparation, self.device, self.precision
+        )
 
 
 def preprocess_of(image_size: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from groundsynth.checkpoint import load_checkpoint, save_checkpoint
+from groundsynth.device import Precision
 from groundsynth.errors import InputError
 from groundsynth.evaluation.clip_data import Pairs, read_pairs
 from groundsynth.evaluation.clip_training import ClipTraining, preprocess_of
@@ -37,6 +38,7 @@ def train_clip(
     learning_rate: float,
     seed: int,
     device: str,
+    precision: Precision,
     state: Path,
     keep_state: bool,
     model: Path,
@@ -56,6 +58,7 @@ def train_clip(
         "batch": batch,
         "learning_rate": learning_rate,
         "seed": seed,
+        "precision": precision,
     }
     inputs = [*images, *indices, *captions]
     outputs = [model, model.with_suffix(".json"), history]
@@ -69,7 +72,7 @@ def train_clip(
             raise InputError(
                 "No image of the train split has a caption; caption the population real first."
             )
-        training = ClipTraining(pairs, image_size, batch, learning_rate, seed, device)
+        training = ClipTraining(pairs, image_size, batch, learning_rate, seed, device, precision)
         _train(training, steps, run)
         for split in ("train", "validation", "test"):
             _measure(training, name, read_pairs(images, indices, captions, split), split)
@@ -87,6 +90,7 @@ def _train(training: ClipTraining, steps: int, run: RunState) -> None:
     if saved is not None:
         training.network.load_state_dict(saved["network"])
         training.optimizer.load_state_dict(saved["optimizer"])
+        training.scaler.load_state_dict(saved["scaler"])
         training.step, training.history = saved["step"], saved["history"]
         seconds_before = saved["seconds"]
     started = last_saved = time.monotonic()
@@ -112,6 +116,7 @@ def _save(training: ClipTraining, run: RunState, seconds: float) -> None:
         {
             "network": training.network.state_dict(),
             "optimizer": training.optimizer.state_dict(),
+            "scaler": training.scaler.state_dict(),
             "step": training.step,
             "history": training.history,
             "seconds": seconds,

@@ -11,7 +11,11 @@ import torch
 
 from groundsynth.device import autocast
 from groundsynth.errors import InputError
-from groundsynth.gan.generator_files import build_generator, describe_generator
+from groundsynth.gan.generator_files import (
+    build_generator,
+    describe_generator,
+    keywords_for,
+)
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.spade import one_hot
 from groundsynth.segmentation.data import batches_in_order
@@ -57,7 +61,8 @@ def untrained_samples(
     """
     about = describe_generator(generator)
     torch.manual_seed(about["seed"])
-    network: Any = build_generator(about["architecture"], about["keywords"]).to(device).eval()
+    keywords = keywords_for(about, precision)
+    network: Any = build_generator(about["architecture"], keywords).to(device).eval()
     conditional = about["architecture"] == "spade"
     size = network.z_size if conditional else network.z_dim
     for rows in batches_in_order(count, batch):
@@ -67,5 +72,6 @@ def untrained_samples(
                 maps = torch.from_numpy(masks.take(rows)).to(device)
                 images = network(one_hot(maps, classes), z if size else None)
             else:
-                images = network(z, None, noise_mode="const")
+                fp32 = precision == "float32"
+                images = network(z, None, noise_mode="const", force_fp32=fp32)
         yield to_pixels(images)

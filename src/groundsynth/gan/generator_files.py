@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from groundsynth.device import require_precision
 from groundsynth.errors import InputError
 from groundsynth.files import atomic, read_json, write_json
 from groundsynth.gan import spade, stylegan2, stylegan3
@@ -73,18 +74,26 @@ def describe_generator(path: Path) -> dict[str, Any]:
     return description
 
 
+def keywords_for(description: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    """Constructor keywords of a described generator that samples in ``precision``."""
+    keywords = dict(description["keywords"])
+    if description["architecture"] != "spade" and precision != "float32":
+        keywords["low_precision"] = precision
+    return keywords
+
+
 def load_generator(
     path: Path, device: torch.device, precision: str = "float32"
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Load a generator for sampling (evaluation mode, no gradients) and its description.
 
     ``precision`` other than float32 sets the type of a StyleGAN's upper resolutions. Raises
-    InputError when a file is missing or broken, or the weights do not fit.
+    InputError when a file is missing or broken, or the weights do not fit, and ConfigurationError
+    for a precision that the device has not.
     """
+    require_precision(device, precision)
     description = describe_generator(path)
-    keywords = dict(description["keywords"])
-    if description["architecture"] != "spade" and precision != "float32":
-        keywords["low_precision"] = precision
+    keywords = keywords_for(description, precision)
     generator = build_generator(description["architecture"], keywords)
     try:
         generator.load_state_dict(load_file(path), strict=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from groundsynth.device import select_device
+from groundsynth.device import require_precision, select_device
 from groundsynth.gan import stylegan2
 from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.generator_files import build_generator, save_generator, sidecar_of
@@ -145,6 +145,7 @@ def _slot(options: dict[str, Any]) -> Slot:
 def build(options: dict[str, Any]) -> Trainer:
     """A training at its beginning, from the verb's options."""
     device = select_device(options["device"])
+    require_precision(device, options["precision"])
     torch.manual_seed(options["seed"])
     patches = TrainPatches(options["images"], [], options["indices"], classes=0)
     keywords = generator_keywords(options, patches.resolution)
@@ -243,5 +244,9 @@ def preview_images(trainer: Trainer) -> np.ndarray:
     """Samples of the averaged generator, uint8 [PREVIEW_COUNT, R, R, 3]."""
     G: Any = trainer.networks.average
     z = latents(range(PREVIEW_COUNT), G.z_dim).to(trainer.device)
-    parts = [to_pixels(G(part, None, noise_mode="const")) for part in z.split(PREVIEW_COLUMNS)]
+    fp32 = trainer.precision == "float32"
+    parts = [
+        to_pixels(G(part, None, noise_mode="const", force_fp32=fp32))
+        for part in z.split(PREVIEW_COLUMNS)
+    ]
     return np.concatenate(parts)

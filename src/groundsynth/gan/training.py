@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from groundsynth.checkpoint import load_checkpoint, save_checkpoint
+from groundsynth.device import loss_scaler
 from groundsynth.errors import ConfigurationError, TrainingError
 from groundsynth.gan.ema import ema_decay, update_ema
 from groundsynth.gan.history import History
@@ -115,11 +116,11 @@ class Trainer:
     ) -> None:
         self.networks, self.objective = networks, objective
         self.reader, self.schedule = reader, schedule
-        self.device = reader.device
+        self.device, self.precision = reader.device, precision
         self.history = History()
         self.steps = 0
         self.seconds = 0.0
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.scaler = loss_scaler(self.device, precision)
 
     @property
     def seen(self) -> int:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from groundsynth.checkpoint import load_checkpoint, save_checkpoint
-from groundsynth.device import autocast
+from groundsynth.device import autocast, loss_scaler
 from groundsynth.errors import TrainingError
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
@@ -52,7 +52,7 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, mode="max", factor=RATE_FACTOR, patience=settings.patience
         )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
+        self.scaler = loss_scaler(device, settings.precision)
         self.step = self.rounds = self.rounds_since_best = 0
         self.best_f1 = -1.0
         self.best_weights: dict[str, torch.Tensor] = {}

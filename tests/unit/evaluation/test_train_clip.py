@@ -11,10 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from groundsynth.errors import InputError
+from groundsynth import device as precisions
+from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.evaluation.clip_data import read_pairs
 from groundsynth.evaluation.clip_model import load_clip
-from groundsynth.evaluation.clip_training import schedule
+from groundsynth.evaluation.clip_training import ClipTraining, schedule
 from groundsynth.evaluation.pair_alignment import measure_alignment
 from groundsynth.evaluation.train_clip import train_clip
 from groundsynth.run_state import RunState, Stopped
@@ -95,6 +96,7 @@ def settings(tmp_path: Path) -> dict[str, Any]:
         "learning_rate": 2e-3,
         "seed": 5,
         "device": "cpu",
+        "precision": "float32",
         "state": tmp_path / "state",
         "keep_state": False,
         "model": tmp_path / "clip" / "model.safetensors",
@@ -144,10 +146,13 @@ def test_matched_pairs_score_above_shuffled_ones(settings: dict[str, Any]) -> No
     assert again["median_rank"] == np.median(ranks)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_a_stopped_training_ends_in_the_same_weights(
-    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
-    settings |= {"steps": 12}
+    """float16 is refused on CPUs in earnest; here its losses are scaled as on a GPU."""
+    monkeypatch.setattr(precisions, "CPU_PRECISIONS", ("float32", "bfloat16", "float16"))
+    settings |= {"steps": 12, "precision": precision}
     train_clip(**settings)
     rough = {
         **settings,
@@ -163,6 +168,7 @@ def test_a_stopped_training_ends_in_the_same_weights(
     assert not rough["model"].exists()
     train_clip(**rough)
     calm, found = load_file(settings["model"]), load_file(rough["model"])
+    assert all(torch.isfinite(value).all() for value in calm.values())
     assert calm.keys() == found.keys()
     for name, tensor in calm.items():
         assert torch.allclose(tensor, found[name], atol=1e-6), name
@@ -171,6 +177,31 @@ def test_a_stopped_training_ends_in_the_same_weights(
         for p in (settings["history"], rough["history"])
     ]
     assert tables[0] == tables[1]
+
+
+def test_steps_that_overflow_in_float16_are_left_out(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precisions, "CPU_PRECISIONS", ("float16",))
+    pairs = read_pairs(settings["images"], settings["indices"], settings["captions"], "train")
+    training = ClipTraining(pairs, 16, 12, 2e-3, 5, "cpu", "float16")
+    training.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**24)
+    before = [value.detach().clone() for value in training.network.parameters()]
+    training.advance(12)
+    pairs_of_values = zip(before, training.network.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in pairs_of_values)
+    assert training.scaler.get_scale() == 2.0**23
+    for _ in range(11):
+        training.advance(12)
+    pairs_of_values = zip(before, training.network.parameters(), strict=True)
+    assert not any(torch.equal(old, new) for old, new in pairs_of_values)
+    assert all(torch.isfinite(new).all() for new in training.network.parameters())
+
+
+def test_float16_on_a_cpu_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="float16 needs a GPU"):
+        train_clip(**settings | {"precision": "float16"})
+    assert not settings["model"].exists()
 
 
 def test_without_captions_there_is_nothing_to_train(settings: dict[str, Any]) -> None:

@@ -12,7 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from groundsynth import device as precisions
 from groundsynth import run_state
+from groundsynth.checkpoint import LATEST
 from groundsynth.errors import ConfigurationError, InputError, TrainingError
 from groundsynth.segmentation import trainer
 from groundsynth.segmentation.metrics import scores
@@ -227,6 +229,26 @@ def test_training_in_bfloat16_gives_finite_float32_weights(arguments: Arguments)
     weights = outputs(given)[0]
     assert {w.dtype for w in weights.values()} == {torch.float32, torch.int64}
     assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def test_steps_that_overflow_in_float16_are_left_out(
+    arguments: Arguments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU, where float16 is refused in earnest, so that losses are scaled as on a GPU."""
+    monkeypatch.setattr(precisions, "CPU_PRECISIONS", ("float16",))
+
+    def scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
+        return torch.amp.GradScaler(device.type, init_scale=2.0**18)
+
+    monkeypatch.setattr(trainer, "loss_scaler", scaler)
+    given = arguments(precision="float16", steps=4, keep_state=True)
+    train_segmentation(**given)
+    weights = outputs(given)[0]
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    saved = torch.load(given["state"] / LATEST, weights_only=True)
+    assert 1 < saved["scaler"]["scale"] < 2.0**18
+    taken = {int(state["step"]) for state in saved["optimizer"]["state"].values()}
+    assert taken < {1, 2, 3}, "some steps were taken, some left out"
 
 
 def test_model_on_synthetic_patches_only_is_tested_on_real_ones(arguments: Arguments) -> None:
