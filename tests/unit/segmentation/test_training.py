@@ -14,11 +14,10 @@ from safetensors.torch import load_file
 
 from groundsynth import device as precisions
 from groundsynth import run_state
-from groundsynth.checkpoint import LATEST
 from groundsynth.errors import ConfigurationError, InputError, TrainingError
 from groundsynth.segmentation import trainer
 from groundsynth.segmentation.metrics import scores
-from groundsynth.segmentation.settings import round_ends
+from groundsynth.segmentation.settings import Settings, round_ends
 from groundsynth.segmentation.training import train_segmentation
 from groundsynth.tables import read_provenance, read_table
 
@@ -232,23 +231,33 @@ def test_training_in_bfloat16_gives_finite_float32_weights(arguments: Arguments)
 
 
 def test_steps_that_overflow_in_float16_are_left_out(
-    arguments: Arguments, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """On a CPU, where float16 is refused in earnest, so that losses are scaled as on a GPU."""
     monkeypatch.setattr(precisions, "CPU_PRECISIONS", ("float16",))
+    settings = Settings((9,), 2, 0.01, "plateau", 0.0, 3, 5, 1.0, "dice_ce", 1, "float16")
+    nothing: Any = None
 
-    def scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
-        return torch.amp.GradScaler(device.type, init_scale=2.0**18)
+    def trainer_of(model: torch.nn.Module) -> trainer.Trainer:
+        return trainer.Trainer(model, nothing, nothing, 3, settings, torch.device("cpu"))
 
-    monkeypatch.setattr(trainer, "loss_scaler", scaler)
-    given = arguments(precision="float16", steps=4, keep_state=True)
-    train_segmentation(**given)
-    weights = outputs(given)[0]
-    assert all(torch.isfinite(value).all() for value in weights.values())
-    saved = torch.load(given["state"] / LATEST, weights_only=True)
-    assert 1 < saved["scaler"]["scale"] < 2.0**18
-    taken = {int(state["step"]) for state in saved["optimizer"]["state"].values()}
-    assert taken < {1, 2, 3}, "some steps were taken, some left out"
+    training = trainer_of(torch.nn.Conv2d(3, 3, 1))
+    training.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+    before = training.model.weight.detach().clone()
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    masks = draw.integers(0, 3, (2, 8, 8), dtype=np.uint8)
+    training._train_step(images, masks)
+    assert torch.equal(training.model.weight, before)
+    assert training.scaler.get_scale() == 2.0**19
+    for _ in range(8):
+        training._train_step(images, masks)
+    assert not torch.equal(training.model.weight, before)
+    assert torch.isfinite(training.model.weight).all()
+    training.save(tmp_path)
+    again = trainer_of(torch.nn.Conv2d(3, 3, 1))
+    again.load(tmp_path)
+    assert again.scaler.get_scale() == training.scaler.get_scale() < 2.0**19
 
 
 def test_model_on_synthetic_patches_only_is_tested_on_real_ones(arguments: Arguments) -> None:
