@@ -126,7 +126,8 @@ def install(lock: str, extras: list) -> int:
         [python, "-c", ""], stderr=subprocess.DEVNULL
     )
     if broken:
-        run(folder, sys.executable, "-m", "venv", "--clear", os.path.join(ROOT, folder))
+        place = os.path.realpath(os.path.join(ROOT, folder))  # venv refuses links
+        run(folder, sys.executable, "-m", "venv", "--clear", place)
     words = ["-r", "pyproject.toml", "-c", LOCKS[lock][1]]
     for extra in extras:
         words += ["--extra", extra]
