@@ -70,7 +70,7 @@ def test_a_rule_calls_the_verb_of_its_name(name: str) -> None:
 def test_every_value_reaches_the_shell_quoted(name: str) -> None:
     fields = re.findall(r"\{([^{}]*)\}", command_of(RULES[name]))
     unquoted = [field for field in fields if not field.endswith(":q")]
-    assert set(unquoted) <= {"resources.runtime"}
+    assert set(unquoted) <= {"resources.runtime", "threads"}  # numbers
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -133,6 +133,7 @@ def counted(codes: np.ndarray, bands: np.ndarray) -> tuple[dict[str, Any], list[
         "imagery_missing": int(unseen.sum()),
         "water": int(water.sum()),
         "near_other_split": 0,
+        "not_listed": 0,
     }
     entry = {"candidates": across**2, "kept": int(kept.sum()), "dropped": dropped}
     return entry, np.argwhere(kept).tolist()
