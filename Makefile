@@ -11,7 +11,7 @@ BIN := .venv$(if $(LOCK),-$(LOCK))/bin
 SETUP = $(PYTHON) src/groundsynth/setup_environment.py $(if $(LOCK),--lock=$(LOCK))
 LAUNCH := PYTHONPATH=src PYTHONNOUSERSITE=1 $(BIN)/python -m groundsynth.launch
 
-.PHONY: help setup setup-test run tour test test-legacy check check-gpu lock estimate
+.PHONY: help setup setup-test run tour test test-legacy check check-gpu lock estimate pack unpack
 
 help:
 	@echo 'make run                     demonstration: simulated tiles, the whole chain, 10 minutes on 2 cores'
@@ -25,6 +25,8 @@ help:
 	@echo 'make setup LOCK=legacy        .venv-legacy with PyTorch 2.7.1, for P100 and V100; LOCK goes with run and test too'
 	@echo 'make check-gpu               what GPUs and driver this node has, and which lock fits them'
 	@echo 'make test-legacy             unit tests of the trainings in .venv-legacy'
+	@echo 'make pack                    .venv as one file, environment.tar, for the nodes of a cluster'
+	@echo 'make unpack                  prints where it is on this node, unpacked to /tmp if need be'
 	@echo 'PYTHON=python3.12            which Python makes the environment (3.11 to 3.13)'
 
 setup:
@@ -41,6 +43,12 @@ run: setup
 
 tour: setup
 	@$(LAUNCH) --profile demo --configuration config/tour.yaml --directory '$(or $(DIRECTORY),runs/tour)'
+
+pack:
+	@$(PYTHON) src/groundsynth/packed_environment.py pack $(patsubst %/bin,%,$(BIN)) environment.tar
+
+unpack:
+	@$(PYTHON) src/groundsynth/packed_environment.py unpack environment.tar
 
 estimate: setup
 	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)')
