@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,8 +12,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOW = ("Snakefile", "rules", "config", "envs", "profiles", "slurm", "src")
-"""What a run needs of the repository."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +77,3 @@ def plans(
         return made[name]
 
     return plan
-
-
-@pytest.fixture(scope="session")
-def copy_workflow() -> Callable[[Path], Path]:
-    """Copy what a run needs of the repository to a folder, and return the folder."""
-
-    def copy(target: Path) -> Path:
-        target.mkdir(parents=True)
-        for name in WORKFLOW:
-            source = ROOT / name
-            if source.is_dir() and not source.is_symlink():
-                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-                shutil.copytree(source, target / name, ignore=ignored)
-            else:
-                shutil.copy2(source, target / name, follow_symlinks=False)
-        return target
-
-    return copy

@@ -1,0 +1,97 @@
+"""The driver is killed while jobs run, and started again: attempts meet, nothing is done twice."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from runs import differing, leftovers, processes_in
+from slurm_cluster import TRAININGS, Cluster, finish, say, wait_until
+
+LEASES = {
+    "train_stylegan": ("work/train_stylegan/lease.json", "logs/train_stylegan.log"),
+    "train_segmentation": (
+        "work/train_segmentation/real/fpn/1/lease.json",
+        "logs/train_segmentation/real/fpn/1.log",
+    ),
+}
+MODELS = (
+    "results/gan/unconditional/generator.safetensors",
+    "results/segmentation/real/fpn/1/model.safetensors",
+)
+FINISHED = ("results/patches/real/N36E030.images.npy", "results/patches/index.parquet")
+
+
+@pytest.fixture(scope="module")
+def restarted(
+    cluster: Cluster,
+    drive: Callable[..., "subprocess.Popen[str]"],
+    small: Callable[..., list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, dict[str, int]]:
+    """The run's folder, and the inodes of what was whole before the second attempts began.
+
+    The first attempts stand still until the second ones have met them: otherwise these small
+    trainings would be over before a new driver is up.
+    """
+    folder = tmp_path_factory.mktemp("restarted") / "run"
+    words = ["--profile", "slurm", *small(**TRAININGS)]
+    driver = drive(folder, *words)
+    for rule, (lease, _) in LEASES.items():
+        wait_until((folder / lease).exists, f"the lease of {rule}")
+    driver.kill()
+    driver.wait()
+    jobs = [process for process in processes_in(folder) if is_training(process)]
+    assert len(jobs) == 2
+    for job in jobs:
+        os.kill(job, signal.SIGSTOP)
+    inodes = {name: (folder / name).stat().st_ino for name in FINISHED}
+    say("snakemake", *words, "--directory", str(folder), "--unlock")
+    again = drive(folder, *words)
+    try:
+        for rule, (_, log) in LEASES.items():
+            wait_until(lambda path=folder / log: is_waiting(path), f"the second job of {rule}")
+        assert not [name for name in MODELS if (folder / name).exists()]
+    finally:
+        for job in jobs:
+            os.kill(job, signal.SIGCONT)
+    for name in MODELS:
+        wait_until((folder / name).exists, name)
+        inodes[name] = (folder / name).stat().st_ino
+    finish(again, folder)
+    return folder, inodes
+
+
+def is_training(process: int) -> bool:
+    """Whether a process is a training verb itself, not a shell or Snakemake around it."""
+    words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    return words[:3] == [b"python", b"-m", b"groundsynth"] and words[3].startswith(b"train-")
+
+
+def is_waiting(log: Path) -> bool:
+    """Whether a job says that another one holds its state."""
+    return log.exists() and "is held by job" in log.read_text("utf-8")
+
+
+def test_the_second_attempts_waited_for_the_first(
+    cluster: Cluster, restarted: tuple[Path, dict[str, int]]
+) -> None:
+    for rule in LEASES:
+        first, second = (r for r in cluster.records(restarted[0]) if r.rule == rule)
+        assert (first.state, second.state) == ("COMPLETED", "COMPLETED")
+        assert second.start < first.end <= second.end
+
+
+def test_nothing_was_written_twice(restarted: tuple[Path, dict[str, int]]) -> None:
+    """A file that is written again is another file under its name."""
+    folder, inodes = restarted
+    assert {name: (folder / name).stat().st_ino for name in inodes} == inodes
+
+
+def test_the_results_are_those_of_an_undisturbed_run(
+    restarted: tuple[Path, dict[str, int]], undisturbed: Path
+) -> None:
+    assert not differing(restarted[0], undisturbed)
+    assert not leftovers(restarted[0])

@@ -1,0 +1,82 @@
+"""``snakemake --profile slurm`` from the simulated tiles to the report, as the accounting saw it."""
+
+import json
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from runs import leftovers
+from slurm_cluster import ROOT, TRAININGS, Cluster, Record, say
+
+LINES = Path(__file__).with_name("submit_lines.py")
+
+
+def planned(words: list[str], folder: Path) -> dict[str, dict[str, str]]:
+    """Options that the plan of a run gives to sbatch, by rule."""
+    printed = say(sys.executable, str(LINES), *words, "--directory", str(folder))
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    return {line["rule"]: options_of(line["words"]) for line in lines}
+
+
+def options_of(words: list[str]) -> dict[str, str]:
+    """Options by name, whether written ``--name=value``, ``--name value`` or ``-n value``."""
+    pairs = [word.split("=", 1) for word in words if word.startswith("--") and "=" in word]
+    after = zip(words, words[1:], strict=False)
+    pairs += [[word, value] for word, value in after if word in {"-A", "-p", "-t", "--mem"}]
+    return dict(pairs)
+
+
+def test_the_report_is_there_and_nothing_else(undisturbed: Path) -> None:
+    assert (undisturbed / "results" / "report" / "index.html").stat().st_size > 10_000
+    assert not leftovers(undisturbed)
+
+
+def test_each_rule_got_what_it_asked_for(
+    cluster: Cluster, undisturbed: Path, small: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    plan = planned(["--profile", "slurm", *small(**TRAININGS)], tmp_path)
+    records = {record.rule: record for record in cluster.records(undisturbed)}
+    assert records.keys() == plan.keys()
+    for rule, options in plan.items():
+        assert got(records[rule]) == {
+            "state": "COMPLETED",
+            "account": options["-A"],
+            "partition": options["-p"],
+            "cores": int(options["--cpus-per-task"]),
+            "gpus": int(options.get("--gpus", 0)),
+            "megabytes": int(options["--mem"]),
+            "minutes": int(options["-t"]),
+        }
+    on_gpus = {rule for rule, record in records.items() if record.gpus}
+    assert on_gpus == {"train_stylegan", "train_segmentation"}
+    assert {rule for rule in records if records[rule].partition == "gpu"} == on_gpus
+
+
+def got(record: Record) -> dict[str, object]:
+    """What a job was given, without its name and times."""
+    return {name: value for name, value in vars(record).items() if name in GIVEN}
+
+
+GIVEN = {"state", "account", "partition", "cores", "gpus", "megabytes", "minutes"}
+
+
+def test_logs_lie_in_the_run(undisturbed: Path) -> None:
+    assert list(undisturbed.glob("logs/slurm/rule_train_stylegan/*.log"))
+    assert (undisturbed / "logs" / "train_stylegan.log").stat().st_size
+
+
+def test_starting_a_cluster_that_is_up_changes_nothing(cluster: Cluster) -> None:
+    before = cluster.daemons()
+    assert len(before) == 8, "munge, database, its daemon, controller, four nodes"
+    cluster.start("accounting")
+    assert cluster.daemons() == before
+
+
+def test_the_papers_dry_run_is_quick(cluster: Cluster, tmp_path: Path) -> None:
+    """Processor time, because wall time depends on what else the machine does."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = say("snakemake", "--profile", "slurm", "-n", "--directory", str(tmp_path))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "train_segmentation" in said
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
