@@ -30,6 +30,15 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
+def verb_of(process: int) -> str | None:
+    """The verb that a process runs itself; None for a shell or Snakemake around it."""
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return words[3].decode() if words[:3] == [b"python", b"-m", b"groundsynth"] else None
+
+
 def content_of(path: Path) -> Any:
     """What a file says, without the times; only that it is there for pictures and pages."""
     if path.suffix == ".npy":

@@ -1,5 +1,6 @@
 """The SLURM cluster of the tests on loopback, and what its accounting says."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CLUSTER = ROOT / "tests" / "slurm" / "cluster.sh"
+LINES = ROOT / "tests" / "slurm" / "submit_lines.py"
 LAB = Path("/tmp/groundsynth-slurm")
 """State of the cluster; the database's user must be able to reach it."""
 ENVIRONMENT = {
@@ -54,6 +56,13 @@ def say(*words: str, folder: Path = ROOT) -> str:
     )
     assert answer.returncode == 0, f"{words}: {answer.stdout}{answer.stderr}"
     return answer.stdout
+
+
+def planned_lines(*words: str) -> dict[str, list[str]]:
+    """Words that the executor plugin would give to the shell for the first job of each rule."""
+    printed = say(sys.executable, str(LINES), *words)
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    return {line["rule"]: line["words"] for line in lines}
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:

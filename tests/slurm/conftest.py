@@ -54,7 +54,7 @@ def drive() -> Drive:
     def start(
         folder: Path, *words: str | Path, checkout: Path = ROOT, program: str = "snakemake"
     ) -> "subprocess.Popen[str]":
-        command = [program, *map(str, words), "--directory", str(folder), *QUICK]
+        command = [program, "--directory", str(folder), *QUICK, *map(str, words)]
         with folder.with_name(f"{folder.name}.log").open("a") as log:
             return subprocess.Popen(
                 command,

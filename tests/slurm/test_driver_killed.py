@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import differing, leftovers, processes_in
+from runs import differing, leftovers, processes_in, verb_of
 from slurm_cluster import TRAININGS, Cluster, finish, say, wait_until
 
 LEASES = {
@@ -17,6 +17,7 @@ LEASES = {
         "logs/train_segmentation/real/fpn/1.log",
     ),
 }
+VERBS = {"train-stylegan", "train-segmentation"}
 MODELS = (
     "results/gan/unconditional/generator.safetensors",
     "results/segmentation/real/fpn/1/model.safetensors",
@@ -43,7 +44,7 @@ def restarted(
         wait_until((folder / lease).exists, f"the lease of {rule}")
     driver.kill()
     driver.wait()
-    jobs = [process for process in processes_in(folder) if is_training(process)]
+    jobs = [process for process in processes_in(folder) if verb_of(process) in VERBS]
     assert len(jobs) == 2
     for job in jobs:
         os.kill(job, signal.SIGSTOP)
@@ -62,12 +63,6 @@ def restarted(
         inodes[name] = (folder / name).stat().st_ino
     finish(again, folder)
     return folder, inodes
-
-
-def is_training(process: int) -> bool:
-    """Whether a process is a training verb itself, not a shell or Snakemake around it."""
-    words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-    return words[:3] == [b"python", b"-m", b"groundsynth"] and words[3].startswith(b"train-")
 
 
 def is_waiting(log: Path) -> bool:

@@ -1,29 +1,20 @@
-"""``snakemake --profile slurm`` from the simulated tiles to the report, as the accounting saw it."""
+"""``snakemake --profile slurm`` from simulated tiles to the report, as the accounting saw it."""
 
-import json
 import resource
-import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from runs import leftovers
-from slurm_cluster import ROOT, TRAININGS, Cluster, Record, say
-
-LINES = Path(__file__).with_name("submit_lines.py")
-
-
-def planned(words: list[str], folder: Path) -> dict[str, dict[str, str]]:
-    """Options that the plan of a run gives to sbatch, by rule."""
-    printed = say(sys.executable, str(LINES), *words, "--directory", str(folder))
-    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    return {line["rule"]: options_of(line["words"]) for line in lines}
+from slurm_cluster import TRAININGS, Cluster, Record, planned_lines, say
 
 
 def options_of(words: list[str]) -> dict[str, str]:
     """Options by name, whether written ``--name=value``, ``--name value`` or ``-n value``."""
     pairs = [word.split("=", 1) for word in words if word.startswith("--") and "=" in word]
-    after = zip(words, words[1:], strict=False)
-    pairs += [[word, value] for word, value in after if word in {"-A", "-p", "-t", "--mem"}]
+    pairs += [
+        [word, value] for word, value in pairwise(words) if word in {"-A", "-p", "-t", "--mem"}
+    ]
     return dict(pairs)
 
 
@@ -35,7 +26,8 @@ def test_the_report_is_there_and_nothing_else(undisturbed: Path) -> None:
 def test_each_rule_got_what_it_asked_for(
     cluster: Cluster, undisturbed: Path, small: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    plan = planned(["--profile", "slurm", *small(**TRAININGS)], tmp_path)
+    words = ["--profile", "slurm", *small(**TRAININGS), "--directory", str(tmp_path)]
+    plan = {rule: options_of(line) for rule, line in planned_lines(*words).items()}
     records = {record.rule: record for record in cluster.records(undisturbed)}
     assert records.keys() == plan.keys()
     for rule, options in plan.items():
