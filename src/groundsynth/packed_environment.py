@@ -112,10 +112,14 @@ def read_head(file: str) -> tuple:
             member = archive.next()
             stream = archive.extractfile(member) if member and member.name == NAME else None
             words = stream.read().decode().splitlines() if stream else []
-    except (OSError, tarfile.TarError) as error:
-        raise PackError("%s cannot be read (%s); run 'make pack'." % (file, error)) from None
-    if len(words) != 2 or not words[0].isalnum():
-        raise PackError("%s is no pack of 'make pack'; make it again." % file)
+    except OSError as error:
+        reason = error.strerror
+    except tarfile.TarError:
+        reason = "no tar archive"
+    else:
+        reason = "made by something else" if len(words) != 2 or not words[0].isalnum() else ""
+    if reason:
+        raise PackError("%s is no packed environment (%s): run 'make pack'." % (file, reason))
     return tuple(words)
 
 
@@ -141,11 +145,11 @@ def unpack_into(file: str, target: str, origin: str) -> None:
     os.makedirs(part)
     run_tar("--extract", "--file", file, "-C", part)
     rename_interpreter(os.path.join(part, "bin"), origin, target)
-    if subprocess.call([os.path.join(part, "bin", "python"), "-c", ""], stderr=subprocess.DEVNULL):
+    interpreter = os.path.realpath(os.path.join(part, "bin", "python"))
+    if not os.path.exists(interpreter):
         raise PackError(
-            "The interpreter %s of the environment does not run here; load the module, or install "
-            "the Python, that it was made with."
-            % os.path.realpath(os.path.join(part, "bin/python"))
+            "The environment was made with %s, which is not on this machine: make it with a Python "
+            "that all nodes have, and pack it again." % interpreter
         )
     os.rename(part, target)
     print("groundsynth: unpacked %s to %s" % (file, target), file=sys.stderr)

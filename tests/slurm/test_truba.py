@@ -147,13 +147,10 @@ def test_jobs_of_one_node_unpack_once(cluster: Cluster, checkout: Path) -> None:
     for node in ("c1", "c2"):
         (disks / node).mkdir(parents=True)
     command = f"{sys.executable} {PACKER} unpack environment.tar --folder {disks}/$SLURMD_NODENAME"
+    script = f'$({command})/bin/python -c "import sys; print(sys.prefix)"'
+    common = ("sbatch", "--wait", "-p", "cpu", "-t", "5", "--mem", "500", "--wrap", script)
     jobs = [
-        subprocess.Popen(
-            ["sbatch", "--wait", "-p", "cpu", "-w", node, "-t", "5", "--mem", "500", "--wrap"]
-            + [f'$({command})/bin/python -c "import sys; print(sys.prefix)"', "-o", f"u{n}.log"],
-            cwd=checkout,
-            env=ENVIRONMENT,
-        )
+        subprocess.Popen([*common, "-w", node, "-o", f"u{n}.log"], cwd=checkout, env=ENVIRONMENT)
         for n, node in enumerate(["c1", "c2"] * 3)
     ]
     assert [job.wait() for job in jobs] == [0] * 6

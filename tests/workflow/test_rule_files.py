@@ -85,14 +85,6 @@ def test_environments_exist() -> None:
     assert named == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
 
 
-def test_the_slurm_profile_sends_gpu_rules_to_the_gpu_partition() -> None:
-    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text("utf-8"))
-    assert set(profile["set-resources"]) == {name for name in RULES if "gpu=" in RULES[name]}
-    partitions = {rule["slurm_partition"] for rule in profile["set-resources"].values()}
-    assert len(partitions) == 1
-    assert profile["default-resources"]["slurm_partition"] not in partitions
-
-
 @pytest.mark.parametrize("name", ["demo", "test"])
 def test_small_profiles_give_one_thread_to_every_rule(name: str) -> None:
     profile = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text("utf-8"))
