@@ -89,9 +89,9 @@ class Cluster:
         files = (LAB / "run").glob("*.pid")
         return {file.stem: file.read_text("utf-8").strip() for file in files}
 
-    def queue(self, rule: str) -> list[str]:
-        """Numbers of the pending and running jobs of a rule."""
-        lines = say("squeue", "-h", "-t", "PD,R", "-o", "%i|%k").splitlines()
+    def running(self, rule: str) -> list[str]:
+        """Numbers of the running jobs of a rule."""
+        lines = say("squeue", "-h", "-t", "R", "-o", "%i|%k").splitlines()
         jobs = [line.split("|") for line in lines]
         return [number for number, comment in jobs if rule_of(comment) == rule]
 
