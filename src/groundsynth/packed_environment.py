@@ -54,6 +54,7 @@ def pack(environment: str, file: str) -> None:
 
     Not compressed: that takes longer than every later reading.
     """
+    origins = sorted({os.path.abspath(environment), os.path.realpath(environment)})
     environment = os.path.realpath(environment)
     if not os.path.exists(os.path.join(environment, "pyvenv.cfg")):
         raise PackError("%s is no environment; run 'make setup' first." % environment)
@@ -62,7 +63,7 @@ def pack(environment: str, file: str) -> None:
     os.makedirs(head)
     try:
         with open(os.path.join(head, NAME), "w") as stream:
-            stream.write("%s\n%s\n" % (identity(environment), environment))
+            stream.write("\n".join([identity(environment), *origins]))
         run_tar("--create", "--file", part, "-C", head, NAME, "-C", environment, ".")
         os.replace(part, file)
     finally:
@@ -90,7 +91,7 @@ def identity(environment: str) -> str:
 
 def unpack(file: str, root: str) -> str:
     """Folder with the content of the pack ``file`` under ``root``, unpacked by whoever is first."""
-    name, origin = read_head(file)
+    name, origins = read_head(file)
     home = os.path.join(root, "groundsynth-%d" % os.getuid())
     os.makedirs(home, mode=0o700, exist_ok=True)
     if os.lstat(home).st_uid != os.getuid() or os.path.islink(home):
@@ -100,13 +101,13 @@ def unpack(file: str, root: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)  # released by the system if this process is killed
         remove_old(home, target)
         if not os.path.exists(target):
-            unpack_into(file, target, origin)
+            unpack_into(file, target, origins)
         os.utime(target)
     return target
 
 
 def read_head(file: str) -> tuple:
-    """Identity of a pack and the folder that it was made from."""
+    """Identity of a pack, and the paths that its environment had."""
     try:
         with tarfile.open(file) as archive:
             member = archive.next()
@@ -117,10 +118,10 @@ def read_head(file: str) -> tuple:
     except tarfile.TarError:
         reason = "no tar archive"
     else:
-        reason = "made by something else" if len(words) != 2 or not words[0].isalnum() else ""
+        reason = "made by something else" if len(words) < 2 or not words[0].isalnum() else ""
     if reason:
         raise PackError("%s is no packed environment (%s): run 'make pack'." % (file, reason))
-    return tuple(words)
+    return words[0], words[1:]
 
 
 def remove_old(home: str, target: str) -> None:
@@ -133,7 +134,7 @@ def remove_old(home: str, target: str) -> None:
             shutil.rmtree(path)
 
 
-def unpack_into(file: str, target: str, origin: str) -> None:
+def unpack_into(file: str, target: str, origins: list) -> None:
     """Unpack to ``target`` (whole or not at all) and let its programs find their interpreter."""
     needed, free = os.path.getsize(file), shutil.disk_usage(os.path.dirname(target)).free
     if needed > free:
@@ -144,7 +145,7 @@ def unpack_into(file: str, target: str, origin: str) -> None:
     part = target + ".part"
     os.makedirs(part)
     run_tar("--extract", "--file", file, "-C", part)
-    rename_interpreter(os.path.join(part, "bin"), origin, target)
+    rename_interpreter(os.path.join(part, "bin"), origins, target)
     interpreter = os.path.realpath(os.path.join(part, "bin", "python"))
     if not os.path.exists(interpreter):
         raise PackError(
@@ -155,20 +156,25 @@ def unpack_into(file: str, target: str, origin: str) -> None:
     print("groundsynth: unpacked %s to %s" % (file, target), file=sys.stderr)
 
 
-def rename_interpreter(folder: str, origin: str, target: str) -> None:
-    """Put the new place of the environment into the first lines of its programs."""
+def rename_interpreter(folder: str, origins: list, target: str) -> None:
+    """Put the new place of the environment into the first lines of its programs.
+
+    Two lines, because long paths stand in the second one, behind ``#!/bin/sh``.
+    """
+    new = os.fsencode(os.path.join(target, "bin", ""))
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         if os.path.islink(path) or not os.path.isfile(path):
             continue
         with open(path, "rb") as stream:
             text = stream.read()
-        first, rest = text[:2], text.partition(b"\n")[2]
-        old = b"#!" + os.fsencode(os.path.join(origin, "bin"))
-        if first == b"#!" and text.startswith(old):
-            line = text[len(old) : len(text) - len(rest)]
+        if text[:2] == b"#!":
+            head = b"\n".join(text.split(b"\n", 2)[:2])
+            renamed = head
+            for origin in origins:
+                renamed = renamed.replace(os.fsencode(os.path.join(origin, "bin", "")), new)
             with open(path, "wb") as stream:
-                stream.write(b"#!" + os.fsencode(os.path.join(target, "bin")) + line + rest)
+                stream.write(renamed + text[len(head) :])
 
 
 def run_tar(*words: str) -> None:

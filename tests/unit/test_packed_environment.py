@@ -57,6 +57,22 @@ def test_programs_run_in_the_new_place(
     assert list(tmp_path.glob("environment.tar*")) == [packed]
 
 
+def test_an_environment_behind_a_link(
+    environment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made under the name of the link, as on a file system that should not hold small files."""
+    link = tmp_path / "link"
+    link.symlink_to(environment)
+    program = environment / "bin" / "hello"
+    long_form = f"#!/bin/sh\n'''exec' \"{link}/bin/python\" \"$0\" \"$@\"\n' '''\n"
+    program.write_text(f"{long_form}import sys\nprint(sys.prefix)\n", "utf-8")
+    assert main(["pack", str(link), str(tmp_path / "environment.tar")]) == 0
+    place = unpack(tmp_path / "environment.tar", tmp_path / "disk", capsys)
+    link.unlink()
+    said = subprocess.run([place / "bin" / "hello"], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == str(place)
+
+
 def test_the_second_call_unpacks_nothing(
     packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

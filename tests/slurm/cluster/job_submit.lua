@@ -20,7 +20,7 @@ local function fault(job)
    if job.account == nil then return "no account" end
    if not given(job.time_limit) then return "no time limit" end
    if not starts_with(job.work_dir .. "/", scratch) then return "working directory not under scratch" end
-   if not starts_with(job.std_out, scratch) then return "log file not under scratch" end
+   if not starts_with((job.std_out or job.work_dir) .. "/", scratch) then return "log file not under scratch" end
    local ratio = cores_of_a_gpu[job.partition]
    if ratio == nil then
       if gpus ~= nil then return "a GPU on a partition without" end
