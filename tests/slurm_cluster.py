@@ -65,10 +65,14 @@ def planned_lines(*words: str) -> dict[str, list[str]]:
     return {line["rule"]: line["words"] for line in lines}
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Look again and again until ``condition()`` is true."""
+Driver = subprocess.Popen[str]
+
+
+def wait_until(condition: Callable[[], object], what: str, driver: Driver | None = None) -> None:
+    """Look again and again until ``condition()`` is true; fails when the driver has ended."""
     end = time.monotonic() + PATIENCE
     while not condition():
+        assert driver is None or driver.poll() is None, f"the driver ended before: {what}"
         assert time.monotonic() < end, f"not within {PATIENCE} s: {what}"
         time.sleep(0.05)
 
@@ -143,7 +147,7 @@ def record_of(row: dict[str, str]) -> Record:
     )
 
 
-def finish(driver: "subprocess.Popen[str]", folder: Path) -> str:
+def finish(driver: Driver, folder: Path) -> str:
     """Wait for the driver's success; what it said."""
     code = driver.wait(PATIENCE)
     said = folder.with_name(f"{folder.name}.log").read_text("utf-8")

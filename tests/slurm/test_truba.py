@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from slurm_cluster import ENVIRONMENT, LAB, ROOT, Cluster, finish, planned_lines, say
+from slurm_cluster import ENVIRONMENT, LAB, ROOT, Cluster, Driver, finish, planned_lines, say
 
 PACKER = ROOT / "src" / "groundsynth" / "packed_environment.py"
 SCRATCH = LAB / "scratch"
@@ -114,7 +114,7 @@ def checkout(
 def test_both_clusters_in_one_folder(
     cluster: Cluster,
     checkout: Path,
-    drive: Callable[..., "subprocess.Popen[str]"],
+    drive: Callable[..., Driver],
     small: Callable[..., list[str]],
 ) -> None:
     """CPU stages on ARF, then GPU stages on ARF-ACC, from the unpacked environment."""

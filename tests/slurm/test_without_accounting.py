@@ -3,18 +3,17 @@
 The name of this module puts it last: the cluster starts again for it.
 """
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from slurm_cluster import Cluster, finish
+from slurm_cluster import Cluster, Driver, finish
 
 PATCHES = "results/patches/real/N36E030.images.npy"
 
 
 def test_jobs_run_one_after_the_other(
     any_cluster: Cluster,
-    drive: Callable[..., "subprocess.Popen[str]"],
+    drive: Callable[..., Driver],
     small: Callable[..., list[str]],
     tmp_path: Path,
 ) -> None:
