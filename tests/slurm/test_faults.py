@@ -48,9 +48,10 @@ def faulty(
     words += ["--", "gan", "segmentation", "captions"]
     driver = drive(folder, "--profile", short_slots(folder.with_name("profile")), *words)
     with ThreadPoolExecutor() as pool:
-        pool.submit(slow_down, folder, driver)
+        slowing = pool.submit(slow_down, folder, driver)
         killing = pool.submit(kill_training, folder, driver)
         cancelling = pool.submit(cancel, cluster, "caption_grammar", driver)
+    slowing.result()
     finish(driver, folder)
     return Faulty(folder, cancelling.result(), killing.result())
 
