@@ -105,7 +105,7 @@ class Cluster:
         def listed() -> list[dict[str, str]]:
             fields = "JobIDRaw,Comment,Partition,Account,AllocCPUS,AllocTRES,ReqMem,TimelimitRaw"
             fields += ",State,Start,End,WorkDir"
-            words = ("sacct", "-X", "-a", "-n", "-P", "-S", "now-1days", "-o", fields)
+            words = ("sacct", "-X", "-a", "-n", "-P", "--units=M", "-S", "now-1days", "-o", fields)
             names = fields.split(",")
             rows = (
                 dict(zip(names, line.split("|"), strict=True)) for line in say(*words).splitlines()
@@ -127,7 +127,7 @@ def rule_of(comment: str) -> str:
 def record_of(row: dict[str, str]) -> Record:
     """A row of sacct's answer."""
     gpus = re.search(r"gres/gpu=(\d+)", row["AllocTRES"])
-    memory = re.fullmatch(r"(\d+)M", row["ReqMem"])
+    memory = re.match(r"\d+", row["ReqMem"])
     assert memory is not None, row
     start, end = (
         int(time.mktime(time.strptime(row[name], "%Y-%m-%dT%H:%M:%S"))) for name in ("Start", "End")
@@ -139,7 +139,7 @@ def record_of(row: dict[str, str]) -> Record:
         account=row["Account"],
         cores=int(row["AllocCPUS"]),
         gpus=int(gpus[1]) if gpus else 0,
-        megabytes=int(memory[1]),
+        megabytes=int(memory[0]),
         minutes=int(row["TimelimitRaw"]),
         state=row["State"].partition(" ")[0],
         start=start,

@@ -50,7 +50,7 @@ def faulty(
     with ThreadPoolExecutor() as pool:
         slowing = pool.submit(slow_down, folder, driver)
         killing = pool.submit(kill_training, folder, driver)
-        cancelling = pool.submit(cancel, cluster, "caption_grammar", driver)
+        cancelling = pool.submit(cancel, cluster, folder, driver)
     slowing.result()
     finish(driver, folder)
     return Faulty(folder, cancelling.result(), killing.result())
@@ -90,10 +90,14 @@ def kill_training(folder: Path, driver: Driver) -> list[list[object]]:
     return rows
 
 
-def cancel(cluster: Cluster, rule: str, driver: Driver) -> str:
-    """Cancel the running job of a rule as a user does; its number."""
-    wait_until(lambda: cluster.running(rule), f"a job of {rule}", driver)
-    (number,) = cluster.running(rule)
+def cancel(cluster: Cluster, folder: Path, driver: Driver) -> str:
+    """Cancel the captioning job at work, as a user does; its number."""
+
+    def captioning() -> bool:
+        return "caption-grammar" in map(verb_of, processes_in(folder))
+
+    wait_until(captioning, "a job that captions", driver)
+    (number,) = cluster.running("caption_grammar")
     say("scancel", number)
     return number
 
