@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from slurm_cluster import ENVIRONMENT, LAB, QUICK, ROOT, TRAININGS, Cluster, finish
+from slurm_cluster import ENVIRONMENT, LAB, QUICK, ROOT, TRAININGS, Cluster, Driver, finish
 
 PACKAGES = "slurm-wlm, slurm-wlm-basic-plugins, slurmdbd, munge and mariadb-server"
 PROGRAMS = ("slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd")
@@ -41,11 +41,8 @@ def cluster(any_cluster: Cluster) -> Cluster:
     return any_cluster
 
 
-Drive = Callable[..., "subprocess.Popen[str]"]
-
-
 @pytest.fixture(scope="session")
-def drive() -> Drive:
+def drive() -> Callable[..., Driver]:
     """``drive(folder, *words, checkout=...)`` starts ``snakemake`` in a checkout's root.
 
     Its output is added to ``<folder>.log``.
@@ -53,7 +50,7 @@ def drive() -> Drive:
 
     def start(
         folder: Path, *words: str | Path, checkout: Path = ROOT, program: str = "snakemake"
-    ) -> "subprocess.Popen[str]":
+    ) -> Driver:
         command = [program, "--directory", str(folder), *QUICK, *map(str, words)]
         with folder.with_name(f"{folder.name}.log").open("a") as log:
             return subprocess.Popen(
@@ -90,7 +87,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
 @pytest.fixture(scope="session")
 def undisturbed(
     cluster: Cluster,
-    drive: Drive,
+    drive: Callable[..., Driver],
     small: Callable[..., list[str]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
