@@ -129,13 +129,6 @@ def install(lock: str, extras: list) -> int:
         place = os.path.realpath(os.path.join(ROOT, folder))  # venv refuses links
         run(folder, sys.executable, "-m", "venv", "--clear", place)
     words = ["-r", "pyproject.toml", "-c", LOCKS[lock][1]]
-    if (
-        subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL)
-        if os.path.exists(PYTHON)
-        else 1
-    ):
-        run(sys.executable, "-m", "venv", "--clear", os.path.realpath(VENV))  # it refuses links
-    words = ["-r", "pyproject.toml", "-c", "requirements.lock"]
     for extra in extras:
         words += ["--extra", extra]
     run(folder, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)

@@ -90,16 +90,6 @@ def test_a_lock_that_cannot_be_is_named(
     assert setup_environment.main(words) == 1
     assert re.search(message, capsys.readouterr().err)
     assert not calls
-def test_an_environment_behind_a_link_is_made_where_it_points(
-    root: Path, calls: list[tuple[str, ...]]
-) -> None:
-    """A link to a node's own disk, where the shared file system wants no small files."""
-    (root / ".venv").rename(root / "disk")
-    (root / ".venv").symlink_to(root / "disk")
-    (root / "disk" / "groundsynth.stamp").unlink()
-    assert setup_environment.main([]) == 0
-    assert calls[0][1:3] == ("-m", "venv")
-    assert calls[0][-1] == str(root / "disk")
 
 
 def test_a_failed_installation_ends_with_its_code_and_leaves_no_stamp(
