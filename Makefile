@@ -6,6 +6,7 @@ CONFIG ?=
 EXTRAS ?=
 LOCK ?=
 DIRECTORY ?=
+PATCHES ?=
 PROFILE ?= $(if $(CONFIG),local,demo)
 BIN := .venv$(if $(LOCK),-$(LOCK))/bin
 SETUP = $(PYTHON) src/groundsynth/setup_environment.py $(if $(LOCK),--lock=$(LOCK))
@@ -51,7 +52,7 @@ unpack:
 	@$(PYTHON) src/groundsynth/packed_environment.py unpack environment.tar
 
 estimate: setup
-	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)')
+	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)') $(if $(PATCHES),--patches '$(PATCHES)')
 
 test: setup-test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 $(BIN)/python -m pytest

@@ -51,11 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, words: list[str]) -> int:
     started = time.monotonic()
-    function = load_verb(verb)
-    imported = time.monotonic()
-    options = vars(parser_of(verb, function).parse_args(words))
     try:
-        function(**options)
+        function = load_verb(verb)  # takes seconds, in which an interrupt may come too
+        imported = time.monotonic()
+        function(**vars(parser_of(verb, function).parse_args(words)))
     except GroundsynthError as error:
         print(f"{verb}: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 1)

@@ -87,7 +87,7 @@ def _braces(key: str, path: str) -> str:
 def _missing(key: str, path: str) -> str:
     return (
         f"{key} is {path}, which is no file (relative paths count from the run's folder, here "
-        f"{Path.cwd().name or '/'}); correct the path."
+        f"{Path.cwd()}); correct the path."
     )
 
 

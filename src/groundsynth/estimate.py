@@ -100,9 +100,15 @@ def _answer(command: list[str]) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )
     if answer.returncode:
-        lines = [line for line in answer.stderr.splitlines() if line.strip()]
-        raise ConfigurationError(lines[-1] if lines else "Snakemake could not make its plan.")
+        raise ConfigurationError(_sentence_of(answer.stderr))
     return answer.stdout
+
+
+def _sentence_of(said: str) -> str:
+    """What Snakemake says is wrong, without the places in its files."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    sentences = [line for line in lines if not line.startswith("  File ")]
+    return sentences[-1].strip() if sentences else "Snakemake could not make its plan."
 
 
 def jobs_of(dry_run: str) -> Counter[str]:
@@ -192,8 +198,10 @@ def report(total: Estimate, upper_bound: bool) -> str:
     everything = sum(total.bytes.values()) / 1e9
     lines.append(f"{'together':<26}{sum(total.files.values()):>8,}{everything:>10.1f}")
     jobs = ", ".join(f"{rule} {count}" for rule, count in sorted(total.jobs.items()))
-    lines += ["", f"{sum(total.jobs.values()):,} jobs: {jobs}"]
+    lines += ["", f"{sum(total.jobs.values()):,} jobs (Snakemake counts `all` too): {jobs}"]
     if upper_bound:
-        lines.append("Real patches: every candidate counted; --patches N gives an expected number.")
+        lines.append(
+            "Real patches: every candidate is counted; give PATCHES=N (--patches N) if known."
+        )
     lines.append("Imagery tiles: uncompressed size, an upper bound; models are not counted in GB.")
     return "\n".join(lines)

@@ -80,10 +80,11 @@ def only_launch(folder: Path) -> Iterator[int]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            holder = stream.read().strip() or "unknown"
+            recorded = stream.read().strip()
+            alive = _snakemakes(folder) or [recorded or "unknown"]
             raise StateError(
-                f"A run is already at work in {folder} (process {holder}): wait for it, or stop "
-                "it and start again."
+                f"A run is already at work in {folder} (process {', '.join(alive)}): wait for it, "
+                f"or stop it with 'kill -INT {' '.join(alive)}' and start again."
             ) from None
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
@@ -98,15 +99,16 @@ def release_stale_lock(folder: Path) -> bool:
     only one started by hand can be alive there; its lock is left alone, and Snakemake says so.
     """
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
-    if not locks or _snakemake_alive(folder):
+    if not locks or _snakemakes(folder):
         return False
     for lock in locks:
         lock.unlink(missing_ok=True)
     return True
 
 
-def _snakemake_alive(folder: Path) -> bool:
-    """Whether a process of this machine runs Snakemake in the folder."""
+def _snakemakes(folder: Path) -> list[str]:
+    """Numbers of this machine's processes that run Snakemake in the folder."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
@@ -114,8 +116,8 @@ def _snakemake_alive(folder: Path) -> bool:
         except OSError:  # ended meanwhile, or another user's
             continue
         if here and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:4]):
-            return True
-    return False
+            found.append(process.name)
+    return found
 
 
 def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
@@ -126,15 +128,19 @@ def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
     process = subprocess.Popen(command, env=environment, cwd=folder, pass_fds=[lock])
+    interrupts: list[int] = []
     previous = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number)),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
     }
     try:
-        return process.wait()
+        code = process.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+    if code and interrupts:
+        print("\nStopped. Start again to go on: finished jobs stay.", file=sys.stderr)
+    return code
 
 
 def _say_result(folder: Path, started: float) -> None:

@@ -1,6 +1,7 @@
 """``make run``'s launcher: again, twice at once, beside a Snakemake started by hand."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,7 +95,10 @@ def test_a_launcher_killed_alone_leaves_the_folder_taken(
     launched.kill()
     launched.wait()
     assert main(words_for(micro, run)) == 1
-    assert "already at work" in capsys.readouterr().err
+    said = re.search(r"already at work in .* \(process (\d+)\)", capsys.readouterr().err)
+    assert said
+    living = Path(f"/proc/{said[1]}/cmdline").read_bytes().split(b"\0")
+    assert b"snakemake" in living
     while (run / ".snakemake" / "locks").exists() and list(
         (run / ".snakemake" / "locks").glob("*.lock")
     ):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from groundsynth.errors import ConfigurationError
 from groundsynth.estimate import estimate, estimated, jobs_of, merged_configuration
 
 REAL_PATCHES = 100_240
@@ -33,6 +34,13 @@ def test_the_verb_prints_jobs_files_and_bytes(capsys: pytest.CaptureFixture[str]
     root = Path(__file__).resolve().parents[2]
     estimate(configuration=[root / "config" / "micro.yaml"])
     said = capsys.readouterr().out
-    assert "11 jobs: " in said
+    assert "11 jobs (" in said
     assert "train_segmentation 1" in said
-    assert "every candidate counted" in said
+    assert "every candidate is counted" in said
+
+
+def test_what_is_wrong_with_a_configuration_is_said(tmp_path: Path) -> None:
+    overlay = tmp_path / "my.yaml"
+    overlay.write_text("patches: {size: 64}\n", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"^The architecture pan needs patches"):
+        estimate(configuration=[overlay])

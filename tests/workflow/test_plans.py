@@ -1,5 +1,6 @@
 """What each configuration would run: every rule's number of jobs, and the stages one by one."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ import pytest
 
 from groundsynth.verbs import VERBS
 
+ROOT = Path(__file__).resolve().parents[2]
 Plans = Callable[[str], Any]
 
 # 160 imagery tiles in 28 label tiles; 300,000 unconditional samples in 15 shards, 80,182
@@ -133,3 +135,20 @@ def test_each_stage_is_a_target(snakemake: Callable[..., Any], tmp_path: Path, s
 def test_commands_fit_into_one_argument(plans: Plans, name: str) -> None:
     """A job's shell gets its command as one argument, of which Linux takes 128 KiB."""
     assert max(len(command.encode()) for command in plans(name).commands) < 100 * 1024
+
+
+def test_the_example_of_own_rasters_works_as_the_readme_prints_it(
+    snakemake: Callable[..., Any], tmp_path: Path
+) -> None:
+    example = (ROOT / "config" / "rasters.yaml").read_text("utf-8")
+    (printed,) = re.findall(r"```yaml\n(run:.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    assert printed in example
+    (tmp_path / "my.yaml").write_text(example, "utf-8")
+    for name in ("harran_s2.tif", "harran_landcover.tif"):
+        (tmp_path / name).touch()
+    plan = snakemake("-n", "--directory", tmp_path, "--configfile", tmp_path / "my.yaml")
+    assert plan.code == 0, plan.text
+    fewer = {"simulate_imagery": 4, "simulate_labels": 2, "cut_patches": 1}
+    fewer |= {"compute_composition": 1, "caption_grammar": 2, "score_captions": 1}
+    fewer |= {"extract_features": 1}  # one shard of real patches instead of two
+    assert plan.jobs == Counter(DEMO) - Counter(fewer)

@@ -43,7 +43,7 @@ def _open(path: Path) -> Iterator[DatasetReader]:
         if dataset.crs is None:
             raise InputError(
                 f"{path} has no coordinate reference system; assign one, for example with "
-                "gdal_edit.py -a_srs."
+                "'rio edit-info --crs EPSG:32637 FILE'."
             )
         if dataset.transform.is_identity:
             raise InputError(
