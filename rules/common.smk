@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE_FOLDER = Path(str(workflow.basedir), "src")
 sys.path.insert(0, str(SOURCE_FOLDER))
 
-from groundsynth.configuration import check_configuration
+from groundsynth.configuration import check_configuration, without_unused
 from groundsynth.configured import with_keys
 from groundsynth.errors import GroundsynthError
 from groundsynth.sources.area import tiles_of_configured
@@ -24,7 +24,7 @@ try:
         TILES = tiles_of_configured(config["source"]["area"])
 except GroundsynthError as error:
     raise WorkflowError(str(error)) from None
-config.update(with_keys(config))  # so that each changed key reruns what it touches
+config.update(with_keys(without_unused(config)))  # so that each changed key reruns what it touches
 
 # The package is found through PYTHONPATH, in whichever environment a job runs. The bin folder of
 # the running interpreter comes first only where no environment is activated for the job: the

@@ -58,7 +58,7 @@ rule measure_frechet:
         runtime=240,
         gpu=1,
     params:
-        revision=1,
+        revision=2,
         legend=json_of("legend"),
         samples=lookup(within=config, dpath="evaluation/baseline_samples"),
         batch=lookup(within=config, dpath="evaluation/feature_batch"),

@@ -43,7 +43,7 @@ rule fetch_clip:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        revision=2,
+        revision=1,
         pretrained=lookup(within=config, dpath="clip/pretrained"),
     message:
         "Downloading the image-text model {wildcards.clip}"
@@ -73,7 +73,7 @@ rule train_clip:
         runtime=240,
         gpu=1,
     params:
-        revision=2,
+        revision=1,
         name=lookup(within=config, dpath="clip/model"),
         image_size=lookup(within=config, dpath="clip/image_size"),
         steps=lookup(within=config, dpath="clip/steps"),
@@ -115,7 +115,7 @@ rule score_captions:
         runtime=240,
         gpu=1,
     params:
-        revision=2,
+        revision=1,
         model=lookup(within=config, dpath="clip/model"),
         weights=clip_weights,
         description=clip_description,

@@ -105,6 +105,19 @@ def _patches(config: Config) -> Iterator[str]:
     yield from _splits(config)
 
 
+def without_unused(config: Config) -> Config:
+    """The configuration with the split's keys that its method does not use at fixed values.
+
+    So that changing one of them reruns nothing.
+    """
+    splits = dict(config["splits"])
+    if splits["method"] != "block":
+        splits |= {"block_degrees": None, "block_distance_metres": 0}
+    if splits["method"] == "file":
+        splits |= {"seed": 0, "fractions": {"train": 1, "validation": 0, "test": 0}}
+    return {**config, "splits": splits}
+
+
 def _splits(config: Config) -> Iterator[str]:
     fractions = config["splits"]["fractions"]
     total = sum(fractions.values())

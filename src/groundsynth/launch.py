@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,14 +55,14 @@ def launch(
     folder = (directory or configuration.parent).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    with only_launch(folder) as lock:
+    with only_launch(folder) as (lock, killed_here):
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
             *("--configfile", str(configuration.resolve()), "--directory", str(folder)),
             *("--profile", str(ROOT / "profiles" / profile)),  # one value: words may follow
             *words,
         ]
-        if release_stale_lock(folder):
+        if killed_here and release_stale_lock(folder):
             print(f"The last run in {folder} was killed: going on where it stopped.", flush=True)
         code = _supervise(command, folder, lock)
     if code == 0 and not words:
@@ -70,33 +71,41 @@ def launch(
 
 
 @contextmanager
-def only_launch(folder: Path) -> Iterator[int]:
+def only_launch(folder: Path) -> Iterator[tuple[int, bool]]:
     """Hold the folder's launch lock; StateError in one sentence if another launch holds it.
 
-    Yields the lock's descriptor: a child that inherits it keeps the lock for as long as it lives.
+    Yields the lock's descriptor (a child that inherits it keeps the lock for as long as it lives)
+    and whether the last launch was on this host and was killed: it left its record.
     """
     with (folder / ".groundsynth.lock").open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            recorded = stream.read().strip()
-            alive = _snakemakes(folder) or [recorded or "unknown"]
+            alive = _snakemakes(folder) or stream.read().split()[:1] or ["unknown"]
             raise StateError(
                 f"A run is already at work in {folder} (process {', '.join(alive)}): wait for it, "
                 f"or stop it with 'kill -INT {' '.join(alive)}' and start again."
             ) from None
+        except OSError as error:
+            raise StateError(
+                f"{folder} lies on a file system without locks ({error.strerror}); put the run "
+                "on another one with DIRECTORY=folder."
+            ) from None
+        stream.seek(0)
+        killed_here = stream.read().split()[1:] == [socket.gethostname()]
         stream.truncate(0)
-        stream.write(f"{os.getpid()}\n")
+        stream.write(f"{os.getpid()} {socket.gethostname()}\n")
         stream.flush()
-        yield stream.fileno()
+        yield stream.fileno(), killed_here
+        stream.truncate(0)
 
 
 def release_stale_lock(folder: Path) -> bool:
     """Remove Snakemake's lock if no Snakemake is alive in the folder; True if there was one.
 
-    Called under the launch lock, which a Snakemake outlives by no moment if it was launched here:
-    only one started by hand can be alive there; its lock is left alone, and Snakemake says so.
+    Called under the launch lock, after a launch that was killed on this host: only a Snakemake
+    started by hand can be alive there; its lock is left alone, and Snakemake says so.
     """
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
     if not locks or _snakemakes(folder):

@@ -8,6 +8,7 @@ gets a sentence instead of a traceback. A stamp says which lock the environment 
 an environment whose making was interrupted has none and is completed at the next call.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -34,7 +35,8 @@ def main(words: list) -> int:
         return 1
     extras += [lock] if lock else []
     with open(os.path.join(ROOT, folder_of(lock) + ".lock"), "w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # two at once: the second waits and finds it done
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            fcntl.flock(stream, fcntl.LOCK_EX)  # two at once: the second waits and finds it done
         if up_to_date(lock, extras):
             return 0
         return install(lock, extras)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from groundsynth.configuration import check_configuration
+from groundsynth.configuration import check_configuration, without_unused
 from groundsynth.configuration_schema import load_yaml
 from groundsynth.errors import ConfigurationError
 from groundsynth.estimate import merged_configuration
@@ -319,3 +319,16 @@ def test_rasters_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         text = problem(changed(source__kind="rasters", source__rasters=rasters))
         assert f"source.rasters.b.labels is {labels}, which is no file" in text
         assert f"here {tmp_path})" in text
+
+
+def test_a_split_key_that_the_method_does_not_use_reruns_nothing() -> None:
+    def left(**keys: Any) -> dict[str, Any]:
+        changes = {f"splits__{name}": value for name, value in keys.items()}
+        found: dict[str, Any] = without_unused(changed(**changes))["splits"]
+        return found
+
+    block = {"block_degrees": 1.0, "block_distance_metres": 9.0}
+    assert left(method="random", **block) == left(method="random")
+    assert left(method="random", seed=9) != left(method="random")
+    assert left(method="file", file="a", seed=9, **block) == left(method="file", file="a")
+    assert left(method="block", **block) != left(method="block")

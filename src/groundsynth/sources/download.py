@@ -6,12 +6,16 @@ process, continues as long as the server still has the same version (entity tag 
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -51,10 +55,62 @@ def download(url: str, output: Path) -> bool:
 
     Tries again, with growing pauses, until ATTEMPTS attempts in a row brought nothing new
     (REFUSALS where the server refuses). Size and, where the server gives one, checksum are
-    verified. Raises FetchError with the address and the reason of the last attempt.
+    verified. Of two processes that download to the same output the second waits for the first.
+    Raises FetchError with the address and the reason of the last attempt.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
+    with _alone(partial):
+        found = _whole(url, partial)
+        if found:
+            flush_to_disk(partial)
+            partial.replace(output)
+        _discard(partial)
+    return found
+
+
+@contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """Keep other processes from a partial file: two writers would mix their bytes."""
+    path = partial.with_suffix(".lock")
+    stream = _locked(path)
+    while not _is_there(stream, path):  # the one before finished and removed it
+        stream.close()
+        stream = _locked(path)
+    with stream:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> TextIO:
+    """The file, opened and locked, as soon as nobody else has it locked."""
+    stream = path.open("a")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{path.stem[1:]}: another process downloads it; waiting", file=sys.stderr)
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    except OSError as error:
+        stream.close()
+        raise FetchError(
+            f"{path.parent} lies on a file system without locks ({error.strerror}); put the run's "
+            "folder on another one."
+        ) from None
+    return stream
+
+
+def _is_there(stream: TextIO, path: Path) -> bool:
+    """Whether an open file is still the one at the path."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _whole(url: str, partial: Path) -> bool:
+    """Download to ``partial``, in as many attempts as it takes; False where there is no file."""
     found, fruitless = None, 0
     with requests.Session() as session:
         while found is None:
@@ -68,10 +124,6 @@ def download(url: str, output: Path) -> bool:
                     error = Interrupted(f"the transfer broke off after {_size(partial)} bytes")
                 fruitless = 0 if _size(partial) > before else fruitless + 1
                 _pause(url, error, fruitless)
-    if found:
-        flush_to_disk(partial)
-        partial.replace(output)
-    _discard(partial)
     return found
 
 

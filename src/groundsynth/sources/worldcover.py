@@ -86,7 +86,10 @@ def _fetch(tile: str, base_url: str, key: str, output: Path, receipt: Path) -> N
     if not (_link(folder, key, output) if folder else download(url, output)):
         write_absent(output)
     elif not _is_tiff(output):
+        came = output.resolve()
         output.unlink()
+        if folder:
+            raise InputError(f"{came} is no TIFF file; copy it again.")
         raise FetchError(
             f"What came as {origin} is no TIFF file (a login or error page?); check the address "
             "in the configuration and the network's proxy."

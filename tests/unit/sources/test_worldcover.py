@@ -1,11 +1,13 @@
 """Downloads: absent tiles, faults that pass, resumption, and nothing half-written."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,25 @@ def test_another_process_continues_too(server: Server, tmp_path: Path) -> None:
     assert server.requests_of("later")[0]["from"] == 1000
 
 
+def test_a_second_download_of_the_same_file_waits(server: Server, tmp_path: Path) -> None:
+    url = f"{server.address}/plain/{imagery_key(TILE, 2021)}"
+    partial = tmp_path / ".file.tif.partial"
+    partial.write_bytes(b"of the first")
+    with partial.with_suffix(".lock").open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        second = threading.Thread(
+            target=download_module.download, args=(url, tmp_path / "file.tif"), daemon=True
+        )
+        second.start()
+        second.join(0.5)
+        assert second.is_alive()
+        assert partial.read_bytes() == b"of the first"
+        partial.with_suffix(".lock").unlink()  # the first has finished
+    second.join(20)
+    assert (tmp_path / "file.tif").read_bytes() == TIFF
+    assert [path.name for path in tmp_path.iterdir()] == ["file.tif"]
+
+
 def test_a_file_replaced_meanwhile_is_not_mixed(server: Server, tmp_path: Path) -> None:
     url = f"{server.address}/replaced/{imagery_key(TILE, 2021)}"
     assert download_module.download(url, tmp_path / "file.tif")
@@ -319,6 +340,6 @@ def test_bad_local_sources_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"{name} is empty"):
         fetch(str(tmp_path), tmp_path)
     (tmp_path / name).write_bytes(b"<html>")
-    with pytest.raises(FetchError, match="no TIFF"):
+    with pytest.raises(InputError, match=f"{name} is no TIFF"):
         fetch(str(tmp_path), tmp_path)
     assert (tmp_path / name).read_bytes() == b"<html>"
