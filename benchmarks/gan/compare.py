@@ -43,10 +43,12 @@ class Network:
     def keywords(self) -> dict[str, Any]:
         """Constructor keywords, the same on both sides."""
         common = {"c_dim": 0, "img_resolution": self.resolution, "img_channels": 3}
-        common |= {"channel_base": self.channel_base, "channel_max": 512}
+        # The small size is that of the reference tensors of the parity tests.
+        width = 64 if self.resolution == 64 else 512
+        common |= {"channel_base": self.channel_base, "channel_max": width}
         if self.kind == "Discriminator":
             return common
-        common |= {"z_dim": 512, "w_dim": 512}
+        common |= {"z_dim": width, "w_dim": width}
         return common | (
             {"fused_modconv_default": "inference_only"} if self.generation == 2 else {}
         )
@@ -103,7 +105,7 @@ def _measure(network: Network, options: argparse.Namespace) -> None:
         context = nullcontext
     passes = GENERATOR_PASSES if network.kind == "Generator" else DISCRIMINATOR_PASSES
     shape = [3, network.resolution, network.resolution]
-    inputs = torch.randn(network.batch, *([512] if network.kind == "Generator" else shape))
+    inputs = torch.randn(network.batch, *([ours.z_dim] if network.kind == "Generator" else shape))
     for name in network.passes:
         if options.only in (None, name):
             pairs = [

@@ -122,10 +122,13 @@ def modulated_conv2d(
     demodulate: bool = True,
     gain: Tensor | None = None,
     offset: Tensor | None = None,
+    unit_kernels: bool = False,
     **resampling: Any,
 ) -> Tensor:
     """A kernel for each sample, all of them applied by one grouped convolution."""
     batch = len(x)
+    if unit_kernels:
+        weight = weight * weight.square().mean(dim=[1, 2, 3], keepdim=True).rsqrt()
     kernels = weight[None] * styles[:, None, :, None, None]
     if demodulate:
         power = kernels.square().sum(dim=[2, 3, 4], keepdim=True)
