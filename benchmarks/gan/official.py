@@ -24,7 +24,11 @@ def use_checkout(checkout: Path) -> None:
     sys.modules.setdefault("pkg_resources", stand_in)
 
 
+def published_module(name: str) -> Any:
+    """A module of the checkout, such as training.loss."""
+    return importlib.import_module(name)
+
+
 def published_network(generation: int, name: str, keywords: dict[str, Any]) -> Any:
     """Generator or Discriminator of StyleGAN2 or StyleGAN3."""
-    module = importlib.import_module(f"training.networks_stylegan{generation}")
-    return getattr(module, name)(**keywords)
+    return getattr(published_module(f"training.networks_stylegan{generation}"), name)(**keywords)

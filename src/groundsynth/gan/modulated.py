@@ -27,7 +27,8 @@ def modulated_conv2d(
     the demodulation, so that one ordinary convolution serves the whole batch. ``gain`` (a scalar
     tensor) multiplies a demodulated result, ``offset`` is added to it (anything that broadcasts
     to the output). With ``unit_kernels`` a demodulated convolution is that of kernels divided by
-    their root mean square over I, kh, kw. ``resampling`` goes to conv2d_resample: f, up, padding, flip_weight.
+    their root mean square over I, kh, kw. ``resampling`` goes to conv2d_resample: f, up, padding,
+    flip_weight.
     """
     if demodulate and x.dtype == torch.float16:
         weight, styles = _within_half_range(weight, styles)
