@@ -81,6 +81,9 @@ def test_train_mode_images_and_average_w(
     generator.train()
     images = generator.synthesis(ref["ws_psi1"], noise_mode="const")
     assert_images_equal(images, ref["img_train_unfused_const"])
+    for fused in (True, False):
+        images = generator.synthesis(ref["ws_psi1"], noise_mode="const", fused_modconv=fused)
+        assert_images_equal(images, ref["img_train_unfused_const"])
     generator(ref["z"], ref["c"], update_emas=True, noise_mode="const")
     expected = ref["after_update_emas"]["mapping.w_avg"]
     torch.testing.assert_close(generator.mapping.w_avg, expected, rtol=1e-5, atol=1e-7)

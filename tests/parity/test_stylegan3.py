@@ -54,8 +54,9 @@ def test_mapping(ref: dict[str, Any], generator: Generator, assert_images_equal:
 
 @pytest.mark.parity
 def test_images(ref: dict[str, Any], generator: Generator, assert_images_equal: Check) -> None:
-    images = generator.synthesis(ref["ws_psi1"], noise_mode="const")
-    assert_images_equal(images, ref["img_psi1_const"])
+    for mode in ("const", "random", "none"):  # there is no noise
+        images = generator.synthesis(ref["ws_psi1"], noise_mode=mode)
+        assert_images_equal(images, ref["img_psi1_const"])
     truncated = generator(ref["z"], ref["c"], truncation_psi=0.7, noise_mode="const")
     assert_images_equal(truncated, ref["img_psi0.7_const"])
 

@@ -39,7 +39,7 @@ class FullyConnected(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        w = self.weight.to(x.dtype) * self.weight_gain
+        x, w = x * self.weight_gain, self.weight.to(x.dtype)  # a batch is smaller than a matrix
         b = None if self.bias is None else self.bias.to(x.dtype)
         if b is not None and self.bias_gain != 1:
             b = b * self.bias_gain

@@ -62,8 +62,7 @@ class _LeakyReluClamp(torch.autograd.Function):
     """clamp(gain * leaky_relu(x, slope)) for gain > 0, slope >= 0; keeps its output only.
 
     The sign of the output says which slope applied and its size whether it was clamped, so the
-    gradient needs neither the input nor a mask. The gradient is linear in the incoming one and
-    made of differentiable operators: its own gradient follows.
+    gradient needs neither the input nor a mask.
     """
 
     @staticmethod
@@ -83,11 +82,35 @@ class _LeakyReluClamp(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         y = ctx.saved_tensors[0].detach()
-        dx = torch.ops.aten.leaky_relu_backward(gradients[0], y, ctx.slope, True)
-        if ctx.gain != 1:
-            dx = dx * ctx.gain
-        if ctx.clamp is not None:
-            dx = torch.ops.aten.hardtanh_backward(dx, y, -ctx.clamp, ctx.clamp)
+        dx = _LeakyReluClampSlope.apply(gradients[0], y, ctx.slope, ctx.gain, ctx.clamp)
+        return dx, None, None, None, None
+
+
+class _LeakyReluClampSlope(torch.autograd.Function):
+    """``dy`` times the derivative at output ``y``; its own adjoint, so that all orders exist.
+
+    One result is made and worked on in place: at the raised sampling rate a fresh one for each
+    step costs more than the arithmetic.
+    """
+
+    @staticmethod
+    def forward(dy: Tensor, y: Tensor, slope: float, gain: float, clamp: float | None) -> Tensor:
+        dx: Tensor = torch.ops.aten.leaky_relu_backward(dy, y, slope, True)
+        if gain != 1:
+            dx.mul_(gain)
+        if clamp is not None:
+            torch.ops.aten.hardtanh_backward.grad_input(dx, y, -clamp, clamp, grad_input=dx)
+        return dx
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, y, ctx.slope, ctx.gain, ctx.clamp = inputs
+        ctx.save_for_backward(y)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (y,) = ctx.saved_tensors
+        dx = _LeakyReluClampSlope.apply(gradients[0], y, ctx.slope, ctx.gain, ctx.clamp)
         return dx, None, None, None, None
 
 

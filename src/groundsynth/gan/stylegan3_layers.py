@@ -194,8 +194,13 @@ class SynthesisLayer(nn.Module):
             styles = styles * (self.weight_gain * input_gain)
             return modulated_conv2d(x, self.weight, styles, demodulate=False, offset=bias)
         # Demodulation cancels both scales; they keep its sum of squares far above its epsilon.
-        weight = self.weight * self.weight.square().mean(dim=[1, 2, 3], keepdim=True).rsqrt()
         styles = styles * styles.square().mean(dim=1, keepdim=True).rsqrt()
         return modulated_conv2d(
-            x, weight, styles, gain=input_gain, offset=bias, padding=self.conv_padding
+            x,
+            self.weight,
+            styles,
+            gain=input_gain,
+            offset=bias,
+            unit_kernels=True,
+            padding=self.conv_padding,
         )

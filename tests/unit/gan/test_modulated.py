@@ -42,6 +42,17 @@ def test_gain_and_offset(tensors: tuple[Tensor, Tensor, Tensor], demodulate: boo
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_kernels_of_unit_size(tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    """The size of the kernels does not matter, not even beside the epsilon of the demodulation."""
+    x, weight, styles = tensors
+    unit = weight / weight.square().mean(dim=[1, 2, 3], keepdim=True).sqrt()
+    expected = literal(x, unit, styles, demodulate=True)
+    for size in (1e-6, 1.0, 1e6):
+        sized = weight * size * torch.arange(1, 6)[:, None, None, None]
+        actual = modulated_conv2d(x, sized, styles, unit_kernels=True, padding=1)
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_half_precision_does_not_overflow(tensors: tuple[Tensor, Tensor, Tensor]) -> None:
     x, weight, styles = tensors
     weight, styles = weight * 1e3, styles * 1e3
