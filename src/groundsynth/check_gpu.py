@@ -72,6 +72,8 @@ def _pytorch_row(gpus: Sequence[Gpu], pytorch: InstalledPytorch | None) -> tuple
     if own.obstacles(gpus):
         return f"{found}; the {own.name} lock", command
     if pytorch.gpus < len(gpus):
+        found += f" of {len(gpus)}"  # a job on a shared node has a part of its GPUs
+    if gpus and not pytorch.gpus:
         return found, "does the job have its GPUs (--gres=gpu:1, CUDA_VISIBLE_DEVICES)?"
     return f"{found}; the {own.name} lock", ""
 

@@ -43,7 +43,8 @@ def read_gpus(nvidia_smi: Path) -> tuple[list[Gpu], str]:
     if code:
         return [], answer.strip().partition("\n")[0] or f"{nvidia_smi} ended with code {code}"
     lines = csv.reader(answer.splitlines(), skipinitialspace=True)
-    return [_parsed(nvidia_smi, line) for line in lines if line], "nvidia-smi lists no GPU"
+    found = [_parsed(nvidia_smi, line) for line in lines if line]
+    return found, "" if found else "nvidia-smi lists no GPU"
 
 
 def _ask(nvidia_smi: Path, fields: tuple[str, ...]) -> tuple[int, str]:
@@ -56,6 +57,8 @@ def _ask(nvidia_smi: Path, fields: tuple[str, ...]) -> tuple[int, str]:
         return 126, f"{nvidia_smi} may not be run"
     except subprocess.TimeoutExpired:
         return 124, f"nvidia-smi did not answer within {TIMEOUT_SECONDS} s"
+    except OSError as error:  # a folder, or a program for another machine
+        return 126, f"{nvidia_smi} cannot be run ({error.strerror})"
     return done.returncode, done.stdout or done.stderr
 
 
