@@ -91,13 +91,25 @@ def json_of(path=None):
 def options_of(path, leave=()):
     """A flat section of the configuration as command-line words: --key value for each key.
 
-    Sorted by key, so that an overlay that only reorders the section changes nothing.
+    A section in it gives --key-name for each of its names. Sorted by key, so that an overlay that
+    only reorders the section changes nothing; what is null is left out.
     """
     section = lookup(dpath=path, within=config)
+    flat = {key: section[key] for key in section if key not in leave}
+    for key in [key for key in flat if isinstance(flat[key], dict)]:
+        inner = flat.pop(key)
+        flat |= {f"{key}_{name}": inner[name] for name in inner}
     words = []
-    for key in sorted(set(section) - set(leave)):
-        words += [f"--{key.replace('_', '-')}", str(section[key])]
+    for key in sorted(key for key in flat if flat[key] is not None):
+        words += [f"--{key.replace('_', '-')}", str(flat[key])]
     return words
+
+
+def launcher_of(population):
+    """What starts a training in several processes, one a GPU: words after python; none for one."""
+    gpus = config["gan"][population]["gpus"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    return [*torchrun, str(gpus)] if gpus > 1 else []
 
 
 def shards_of(population):

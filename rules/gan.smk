@@ -24,10 +24,11 @@ rule advance_stylegan:
     resources:
         mem_mb=memory(32000),
         runtime=720,
-        gpu=1,
+        gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
         revision=1,
-        options=options_of("gan/unconditional", leave=["train", "slots"]),
+        launcher=launcher_of("unconditional"),
+        options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
         seed=lookup(within=config, dpath="run/seed"),
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
@@ -35,7 +36,7 @@ rule advance_stylegan:
     message:
         "Training the unconditional generator, time slot {wildcards.slot}"
     shell:
-        "python -m groundsynth advance-stylegan --images {input.images:q} "
+        "python {params.launcher:q} -m groundsynth advance-stylegan --images {input.images:q} "
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
         "--device {params.device:q} --precision {params.precision:q} "
         "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
@@ -64,10 +65,11 @@ rule train_stylegan:
     resources:
         mem_mb=memory(32000),
         runtime=720,
-        gpu=1,
+        gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
         revision=1,
-        options=options_of("gan/unconditional", leave=["train", "slots"]),
+        launcher=launcher_of("unconditional"),
+        options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
         slots=lookup(within=config, dpath="gan/unconditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
         device=lookup(within=config, dpath="run/device"),
@@ -76,7 +78,7 @@ rule train_stylegan:
     message:
         "Training the unconditional generator"
     shell:
-        "python -m groundsynth train-stylegan --images {input.images:q} "
+        "python {params.launcher:q} -m groundsynth train-stylegan --images {input.images:q} "
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
         "--device {params.device:q} --precision {params.precision:q} "
         "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {params.slots:q} "
@@ -104,11 +106,12 @@ rule advance_spade:
     resources:
         mem_mb=memory(32000),
         runtime=720,
-        gpu=1,
+        gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
         revision=1,
+        launcher=launcher_of("conditional"),
         legend=json_of("legend"),
-        options=options_of("gan/conditional", leave=["train", "slots"]),
+        options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
         seed=lookup(within=config, dpath="run/seed"),
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
@@ -116,7 +119,7 @@ rule advance_spade:
     message:
         "Training the conditional generator, time slot {wildcards.slot}"
     shell:
-        "python -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
+        "python {params.launcher:q} -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
         "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
@@ -146,11 +149,12 @@ rule train_spade:
     resources:
         mem_mb=memory(32000),
         runtime=720,
-        gpu=1,
+        gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
         revision=1,
+        launcher=launcher_of("conditional"),
         legend=json_of("legend"),
-        options=options_of("gan/conditional", leave=["train", "slots"]),
+        options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
         slots=lookup(within=config, dpath="gan/conditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
         device=lookup(within=config, dpath="run/device"),
@@ -159,7 +163,7 @@ rule train_spade:
     message:
         "Training the conditional generator"
     shell:
-        "python -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
+        "python {params.launcher:q} -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
         "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "

@@ -18,13 +18,16 @@ class Progress:
     ...     progress.advance(64, loss=0.5)
     """
 
-    def __init__(self, what: str, total: float, unit: str, done: float = 0) -> None:
+    def __init__(
+        self, what: str, total: float, unit: str, done: float = 0, quiet: bool = False
+    ) -> None:
         self.what, self.total, self.unit = what, total, unit
+        self.quiet = quiet  # one of several processes speaks for all
         self.done = self.first = done
         self.figures: dict[str, float] = {}
         self.started = self.last_line = time.monotonic()
         self.bar: tqdm | None = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not quiet:
             self.bar = tqdm(total=total, initial=done, desc=what, unit=unit, smoothing=0.1)
 
     def advance(self, units: float = 1, **figures: float) -> None:
@@ -44,6 +47,8 @@ class Progress:
 
     def _line(self) -> None:
         self.last_line = time.monotonic()
+        if self.quiet:
+            return
         rate = self.rate
         left = f", {max(0, self.total - self.done) / rate:.0f} s left" if rate > 0 else ""
         figures = "".join(f", {k} {v:.4g}" for k, v in self.figures.items())

@@ -124,6 +124,17 @@ def open_state(
 
 
 @contextmanager
+def follow_state(folder: Path, stop_after: float | None = None) -> Iterator[RunState]:
+    """The state of a job in which another process of the same job holds the folder.
+
+    It receives signals and keeps the time like the holder's, and writes nothing.
+    """
+    state = RunState(folder, stop_after)
+    with _signals_to(state):
+        yield state
+
+
+@contextmanager
 def _signals_to(state: RunState) -> Iterator[None]:
     previous = {number: signal.signal(number, state._receive) for number in SIGNALS}
     try:

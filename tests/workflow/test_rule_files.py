@@ -62,7 +62,9 @@ def test_a_rule_calls_the_verb_of_its_name(name: str) -> None:
     verb = name.replace("_", "-")
     assert verb in VERBS
     offline = "HF_HUB_OFFLINE=0 " if name.startswith("fetch_") else ""
-    assert re.match(rf"({offline})?python -m groundsynth {verb} --", command_of(RULES[name]))
+    launcher = r"(\{params.launcher:q\} )?"  # of a training in several processes
+    call = rf"({offline})?python {launcher}-m groundsynth {verb} --"
+    assert re.match(call, command_of(RULES[name]))
     assert command_of(RULES[name]).endswith("> {log:q} 2>&1")
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from groundsynth.errors import InputError
+from groundsynth.gan.micro_batches import WHOLE, Part
 from groundsynth.landcover import UNLABELLED
 from groundsynth.shards import JoinedArrays
 from groundsynth.tables import read_table
@@ -33,6 +34,19 @@ class Batch:
     masks: Tensor | None
     seen: int
     """Images seen in training before this batch."""
+    part: Part = WHOLE
+    """Place of these images in the batch."""
+
+    def split(self, size: int, rank: int, processes: int) -> list[Batch]:
+        """Parts of ``size`` images, where this is the share of process ``rank``."""
+        own = len(self.images) // size
+        parts = []
+        for n in range(own):
+            rows = Part(n, own).rows(size)
+            masks = None if self.masks is None else self.masks[rows]
+            place = Part(rank * own + n, processes * own)
+            parts.append(Batch(self.images[rows], masks, self.seen, place))
+        return parts
 
 
 class TrainPatches:
@@ -109,6 +123,7 @@ def _opened(paths: Sequence[Path], tables: Sequence[pa.Table]) -> JoinedArrays:
 class BatchReader:
     """Batches of ``size`` in training order; the next one is read while one is computed on.
 
+    Where a batch is shared by processes, ``share`` is the part of it that is read here.
     ``x_flip`` mirrors each patch with probability a half; ``turns`` adds quarter turns, so that
     all eight symmetries of the square occur. Image and mask move together.
     """
@@ -121,9 +136,11 @@ class BatchReader:
         device: torch.device,
         x_flip: bool = False,
         turns: bool = False,
+        share: Part = WHOLE,
     ) -> None:
         self.patches, self.size, self.seed, self.device = patches, size, seed, device
         self.x_flip, self.turns = x_flip, turns
+        self.rows = share.rows(size // share.count)
         self.pool = ThreadPoolExecutor(max_workers=1)
         self.ahead: tuple[int, Future[tuple[np.ndarray, np.ndarray | None]]] | None = None
         self.orders: dict[int, np.ndarray] = {}
@@ -144,16 +161,17 @@ class BatchReader:
         )
 
     def _read(self, seen: int) -> tuple[np.ndarray, np.ndarray | None]:
-        positions = self._positions(seen)
+        positions = self._positions(seen)[self.rows]
         images = self.patches.images_at(positions)
         masks = None if self.patches.masks is None else self.patches.masks_at(positions)
         draw = np.random.default_rng([self.seed, 1, seen])
         flips = draw.random(self.size) < (0.5 if self.x_flip or self.turns else 0.0)
         quarters = draw.integers(0, 4, self.size) * self.turns
-        for n in range(self.size):
-            images[n] = _moved(images[n], flips[n], quarters[n])
+        moves = list(zip(flips, quarters, strict=True))[self.rows]
+        for n, (flip, turned) in enumerate(moves):
+            images[n] = _moved(images[n], flip, turned)
             if masks is not None:
-                masks[n] = _moved(masks[n], flips[n], quarters[n])
+                masks[n] = _moved(masks[n], flip, turned)
         return images, masks
 
     def _positions(self, seen: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from groundsynth.device import autocast
 from groundsynth.gan import losses
+from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.spade import Generator, one_hot
 from groundsynth.gan.training import Losses, Phase, spread_of
@@ -89,16 +90,22 @@ class SpadeObjective:
             loss = loss + losses.unet_fake(fake_pixels, fake_image)
             figures = {"discriminator_loss": loss, "real_sign": real_image.detach().sign().mean()}
             if torch.rand([]).item() < self._mix_share(batch.seen):
-                parts = (batch.images, fake.float()), (real_pixels, fake_pixels)
-                figures["mix_loss"] = self._mixed(condition, *parts)
+                halves = (batch.images, fake.float()), (real_pixels, fake_pixels)
+                figures["mix_loss"] = self._mixed(condition, *halves, batch.part)
                 loss = loss + figures["mix_loss"]
         yield loss, figures
 
     def _mixed(
-        self, condition: Tensor, images: tuple[Tensor, Tensor], judged: tuple[Tensor, Tensor]
+        self,
+        condition: Tensor,
+        images: tuple[Tensor, Tensor],
+        judged: tuple[Tensor, Tensor],
+        part: Part,
     ) -> Tensor:
         """Loss on images that are real inside a rectangle and generated outside, or the reverse."""
-        mask = cutmix_masks(len(condition), condition.shape[-1], self.device)
+        count = len(condition)
+        masks = cutmix_masks(count * part.count, condition.shape[-1], self.device)
+        mask = masks[part.rows(count)]
         pixels, image = self.D(mix(mask, *images), condition=condition)
         loss = losses.unet_cutmix(pixels.float(), image.float(), mask)
         consistency = losses.cutmix_consistency(pixels.float(), *judged, mask)
@@ -114,8 +121,13 @@ class SpadeObjective:
         if batch.masks is None:
             raise ValueError("a SPADE training needs masks")
         condition = one_hot(batch.masks, self.G.semantic_nc)
-        z = torch.randn(len(condition), self.G.z_size, device=self.device)
+        z = batch.part.normal(len(condition), self.G.z_size, device=self.device)
         return condition, self.G(condition, z)
+
+    @property
+    def running(self) -> list[Tensor]:
+        """Nothing besides the networks' buffers."""
+        return []
 
     def after_step(self, steps: int) -> dict[str, Tensor]:
         """Nothing is adapted."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from groundsynth.gan import losses
 from groundsynth.gan.augment_adaptive import AdaptiveAugment
+from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.ops import upfirdn2d
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.training import Losses, Phase, spread_of
@@ -64,35 +65,42 @@ class StyleganObjective:
 
     def generator(self, batch: Batch) -> Losses:
         """Non-saturating logistic loss."""
-        fake, _ = self._synthesise(len(batch.images))
-        logits = self._judge(fake, batch.seen)
+        fake, _ = self._synthesise(len(batch.images), batch.part)
+        logits = self._judge(fake, batch)
         loss = losses.generator_logistic(logits)
         spread = spread_of(fake)
         yield loss, {"generator_loss": loss, "sample_spread": spread}
 
     def path_length(self, batch: Batch) -> Losses:
         """Path-length regularisation on half the batch, times its interval."""
-        fake, ws = self._synthesise(max(2, len(batch.images) // 2), force_fp32=True)
-        weight = self.settings.path_length_weight
-        penalty, self.path_mean = losses.path_length_penalty(fake, ws, self.path_mean, weight)
-        yield penalty * GENERATOR_INTERVAL, {"path_length": self.path_mean}
+        count, weight = max(2, len(batch.images) // 2), self.settings.path_length_weight
+        fake, ws = self._synthesise(count, batch.part, force_fp32=True)
+        with batch.part.draws(count):
+            penalty, mean = losses.path_length_penalty(fake, ws, self.path_mean.clone(), weight)
+        self.path_mean.copy_(mean)
+        yield penalty * GENERATOR_INTERVAL, {"path_length": mean}
 
     def discriminator(self, batch: Batch) -> Losses:
         """Logistic loss on generated images, then on real ones."""
         with torch.no_grad():
-            fake, _ = self._synthesise(len(batch.images), update_emas=True)
-        fake_loss = losses.discriminator_logistic_fake(self._judge(fake, batch.seen))
+            fake, _ = self._synthesise(len(batch.images), batch.part, update_emas=True)
+        fake_loss = losses.discriminator_logistic_fake(self._judge(fake, batch))
         yield fake_loss, {}
-        logits = self._judge(batch.images, batch.seen)
+        logits = self._judge(batch.images, batch)
         real_loss = losses.discriminator_logistic_real(logits)
         yield real_loss, self._real_figures(logits, fake_loss + real_loss)
 
     def r1(self, batch: Batch) -> Losses:
         """Gradient penalty at the real images, times its interval."""
         images = batch.images.detach().requires_grad_(True)
-        logits = self._judge(images, batch.seen, force_fp32=True)
+        logits = self._judge(images, batch, force_fp32=True)
         penalty = losses.r1_penalty(logits, images, self.settings.r1_gamma)
         yield penalty * DISCRIMINATOR_INTERVAL, {"r1_penalty": penalty}
+
+    @property
+    def running(self) -> list[Tensor]:
+        """Running mean of the path length; signs of the logits on real images."""
+        return [self.path_mean, *([] if self.augment is None else [self.augment.signs])]
 
     def after_step(self, steps: int) -> dict[str, Tensor]:
         """Adapt the strength of the augmentation."""
@@ -105,28 +113,30 @@ class StyleganObjective:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of ``state_dict``."""
-        self.path_mean = state["path_mean"]
+        self.path_mean.copy_(state["path_mean"])
         if self.augment is not None:
             self.augment.load_state_dict(state["augment"])
 
     def _synthesise(
-        self, count: int, update_emas: bool = False, force_fp32: bool = False
+        self, count: int, part: Part, update_emas: bool = False, force_fp32: bool = False
     ) -> tuple[Tensor, Tensor]:
         """``count`` images with their styles ws [N, num_ws, w_dim]."""
-        z = torch.randn(count, self.G.z_dim, device=self.device)
+        z = part.normal(count, self.G.z_dim, device=self.device)
         ws = self.G.mapping(z, None, update_emas=update_emas)
         if torch.rand([]).item() < self.settings.style_mixing:
             cutoff = int(torch.randint(1, ws.shape[1], []))
-            other = self.G.mapping(torch.randn_like(z), None)
+            other = self.G.mapping(part.normal(*z.shape, device=self.device), None)
             ws = torch.cat([ws[:, :cutoff], other[:, cutoff:]], 1)
         fp32 = force_fp32 or self.settings.force_fp32
-        return self.G.synthesis(ws, update_emas=update_emas, force_fp32=fp32), ws
+        with part.draws(count):
+            return self.G.synthesis(ws, update_emas=update_emas, force_fp32=fp32), ws
 
-    def _judge(self, images: Tensor, seen: int, force_fp32: bool = False) -> Tensor:
+    def _judge(self, images: Tensor, batch: Batch, force_fp32: bool = False) -> Tensor:
         """Logits [N, 1] of images, blurred early on and augmented as configured."""
-        images = faded_blur(images, seen, self.settings.blur_images)
+        images = faded_blur(images, batch.seen, self.settings.blur_images)
         if self.augment is not None:
-            images = self.augment(images)
+            with batch.part.draws(len(images)):
+                images = self.augment(images)
         logits: Tensor = self.D(images, None, force_fp32=force_fp32 or self.settings.force_fp32)
         return logits
 

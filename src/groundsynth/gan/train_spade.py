@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groundsynth.device import select_device
 from groundsynth.gan.generator_files import save_generator, sidecar_of
 from groundsynth.gan.latents import latents, to_pixels
+from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.previews import write_preview
+from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
 from groundsynth.gan.slots import Slot, advance, finish
 from groundsynth.gan.spade import Generator, one_hot
@@ -58,6 +60,7 @@ def advance_spade(
     feature_matching: float = 10.0,
     warmup_kimg: float = 100.0,
     augment: Literal["none", "geometry"] = "none",
+    micro_batch: int | None = None,
 ) -> None:
     """Train SPADE with a U-Net discriminator in one time slot of a chain.
 
@@ -70,7 +73,7 @@ def advance_spade(
     image. ``augment`` geometry adds quarter turns to mirroring.
     """
     options = dict(locals())
-    advance(_slot(options), lambda: build(options))
+    advance(_slot(options), partial(build, options))
 
 
 def train_spade(
@@ -109,6 +112,7 @@ def train_spade(
     feature_matching: float = 10.0,
     warmup_kimg: float = 100.0,
     augment: Literal["none", "geometry"] = "none",
+    micro_batch: int | None = None,
 ) -> None:
     """Train SPADE in the last of ``slots`` time slots and write the generator.
 
@@ -118,7 +122,7 @@ def train_spade(
     """
     options = dict(locals())
     outputs = [model, sidecar_of(model), history, preview]
-    finish(_slot(options), lambda: build(options), outputs, lambda t: _write(t, options))
+    finish(_slot(options), partial(build, options), outputs, lambda t: _write(t, options))
 
 
 def _parameters(options: dict[str, Any]) -> dict[str, Any]:
@@ -141,12 +145,13 @@ def _slot(options: dict[str, Any]) -> Slot:
         number=options["slot"],
         runtime=options["runtime"],
         receipt=options["receipt"],
+        device=options["device"],
     )
 
 
-def build(options: dict[str, Any]) -> Trainer:
+def build(options: dict[str, Any], processes: Processes) -> Trainer:
     """A training at its beginning, from the verb's options."""
-    device = select_device(options["device"])
+    device = processes.device
     torch.manual_seed(options["seed"])
     classes = len(Legend.from_json(options["legend"]))
     patches = TrainPatches(options["images"], options["masks"], options["indices"], classes)
@@ -162,10 +167,12 @@ def build(options: dict[str, Any]) -> Trainer:
         device,
         x_flip=options["x_flip"],
         turns=options["augment"] == "geometry",
+        share=Part(processes.rank, processes.count),
     )
-    schedule = Schedule(*(options[n] for n in ("batch", "kimg", "tick_kimg", "ema_kimg")))
+    lengths = ("batch", "kimg", "tick_kimg", "ema_kimg", "micro_batch")
+    schedule = Schedule(*(options[name] for name in lengths))
     objective = SpadeObjective(G, D, _settings(options))
-    return Trainer(networks, objective, reader, schedule, options["precision"])
+    return Trainer(networks, objective, reader, schedule, processes, options["precision"])
 
 
 def generator_keywords(options: dict[str, Any], classes: int, resolution: int) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from groundsynth.device import require_precision, select_device
+from groundsynth.device import require_precision
 from groundsynth.gan import stylegan2
 from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.generator_files import build_generator, save_generator, sidecar_of
 from groundsynth.gan.latents import latents, to_pixels
+from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.previews import write_preview
+from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
 from groundsynth.gan.slots import Slot, advance, finish
 from groundsynth.gan.stylegan_objective import StyleganObjective, StyleganSettings
@@ -57,6 +60,7 @@ def advance_stylegan(
     style_mixing: float = 0.9,
     layer_noise: bool = True,
     mapping_rate: float = 0.01,
+    micro_batch: int | None = None,
 ) -> None:
     """Train StyleGAN2 or StyleGAN3 in one time slot of a chain.
 
@@ -68,7 +72,7 @@ def advance_stylegan(
     style mixing and ``layer_noise`` belong to StyleGAN2; StyleGAN3 takes 0, 0 and false.
     """
     options = dict(locals())
-    advance(_slot(options), lambda: build(options))
+    advance(_slot(options), partial(build, options))
 
 
 def train_stylegan(
@@ -107,6 +111,7 @@ def train_stylegan(
     style_mixing: float = 0.9,
     layer_noise: bool = True,
     mapping_rate: float = 0.01,
+    micro_batch: int | None = None,
 ) -> None:
     """Train StyleGAN2 or StyleGAN3 in the last of ``slots`` time slots and write the generator.
 
@@ -116,7 +121,7 @@ def train_stylegan(
     """
     options = dict(locals())
     outputs = [model, sidecar_of(model), history, preview]
-    finish(_slot(options), lambda: build(options), outputs, lambda t: _write(t, options))
+    finish(_slot(options), partial(build, options), outputs, lambda t: _write(t, options))
 
 
 def _parameters(options: dict[str, Any]) -> dict[str, Any]:
@@ -139,12 +144,13 @@ def _slot(options: dict[str, Any]) -> Slot:
         number=options["slot"],
         runtime=options["runtime"],
         receipt=options["receipt"],
+        device=options["device"],
     )
 
 
-def build(options: dict[str, Any]) -> Trainer:
+def build(options: dict[str, Any], processes: Processes) -> Trainer:
     """A training at its beginning, from the verb's options."""
-    device = select_device(options["device"])
+    device = processes.device
     require_precision(device, options["precision"])
     torch.manual_seed(options["seed"])
     patches = TrainPatches(options["images"], [], options["indices"], classes=0)
@@ -166,13 +172,15 @@ def build(options: dict[str, Any]) -> Trainer:
         device,
         x_flip=options["x_flip"],
         turns=options["augment"] == "geometry",
+        share=Part(processes.rank, processes.count),
     )
-    schedule = Schedule(*(options[n] for n in ("batch", "kimg", "tick_kimg", "ema_kimg")))
+    lengths = ("batch", "kimg", "tick_kimg", "ema_kimg", "micro_batch")
+    schedule = Schedule(*(options[name] for name in lengths))
     ada = AdaptiveAugment(options["batch"], options["ada_target"]).to(device)
     objective = StyleganObjective(
         G, D, _settings(options), ada if options["augment"] == "ada" else None
     )
-    return Trainer(networks, objective, reader, schedule, options["precision"])
+    return Trainer(networks, objective, reader, schedule, processes, options["precision"])
 
 
 def generator_keywords(options: dict[str, Any], resolution: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ from groundsynth.device import loss_scaler
 from groundsynth.errors import ConfigurationError, TrainingError
 from groundsynth.gan.ema import ema_decay, update_ema
 from groundsynth.gan.history import History
+from groundsynth.gan.micro_batches import accumulate, part_size
+from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import Batch, BatchReader
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
@@ -53,6 +56,11 @@ class Objective(Protocol):
         """Phases of a step, in order."""
         ...
 
+    @property
+    def running(self) -> Sequence[Tensor]:
+        """Tensors that the losses change in place, besides the networks' buffers."""
+        ...
+
     def after_step(self, steps: int) -> dict[str, Tensor]:
         """Adapt what depends on the course of the training; figures for the history."""
         ...
@@ -77,12 +85,16 @@ class Networks:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length of a training and of its ticks, in thousands of images; half-life of the average."""
+    """Length of a training and of its ticks, in thousands of images; half-life of the average.
+
+    ``micro_batch`` images are computed on at once; None for a process's share of the batch.
+    """
 
     batch: int
     kimg: float
     tick_kimg: float
     ema_kimg: float
+    micro_batch: int | None = None
 
     def __post_init__(self) -> None:
         if self.batch < 2 or self.kimg <= 0 or self.tick_kimg <= 0 or self.ema_kimg < 0:
@@ -112,11 +124,14 @@ class Trainer:
         objective: Objective,
         reader: BatchReader,
         schedule: Schedule,
+        processes: Processes,
         precision: str = "float32",
     ) -> None:
         self.networks, self.objective = networks, objective
         self.reader, self.schedule = reader, schedule
-        self.device, self.precision = reader.device, precision
+        self.processes, self.device = processes, processes.device
+        self.part_size = part_size(schedule.batch, schedule.micro_batch, processes.count)
+        self.precision = precision
         self.history = History()
         self.steps = 0
         self.seconds = 0.0
@@ -139,16 +154,19 @@ class Trainer:
     def run(self, run: RunState) -> bool:
         """Train until complete, or until ``run`` says to stop; True when complete."""
         images = self.schedule.steps * self.schedule.batch
-        with Progress("training", total=images, unit="img", done=self.seen) as progress:
+        quiet = not self.processes.first
+        with Progress("training", images, "img", done=self.seen, quiet=quiet) as progress:
             while not self.complete:
                 self.step()
-                stop = run.should_stop()
+                stop = self.processes.any(run.should_stop())
                 figures: dict[str, float] = {}
                 at_tick = self.complete or self.steps % self.schedule.tick_steps == 0
                 if at_tick:
                     figures = self.close_tick()
-                if (at_tick or stop) and not run.lost.is_set():  # else it is another holder's
-                    self.save(run.folder)
+                if at_tick or stop:
+                    self.history.require_finite(self.seen)
+                    if self.processes.first and not run.lost.is_set():  # else it is not ours
+                        save_checkpoint(run.folder, self.state_dict())
                 progress.advance(self.schedule.batch, **figures)
                 if stop:
                     break
@@ -172,11 +190,29 @@ class Trainer:
         for network in (self.networks.generator, self.networks.discriminator):
             network.requires_grad_(network is phase.network)
         phase.optimizer.zero_grad(set_to_none=True)
-        for loss, figures in phase.losses(batch):
-            self.scaler.scale(loss).backward()
-            self.history.record(figures)
+        if self.part_size == self.schedule.batch:
+            figures = self._propagate(phase, batch)
+        else:
+            parts = batch.split(self.part_size, self.processes.rank, self.processes.count)
+            propagate = partial(self._propagate, phase)
+            figures = accumulate(parts, propagate, phase.network, self._running(), self.processes)
+        self.history.record(figures)
         self.scaler.step(phase.optimizer)
         self.scaler.update()
+
+    def _propagate(self, phase: Phase, batch: Batch) -> dict[str, Tensor]:
+        """Add the gradients of the phase's losses to its network; figures for the history."""
+        found: dict[str, Tensor] = {}
+        for loss, figures in phase.losses(batch):
+            self.scaler.scale(loss).backward()
+            found |= figures
+        return found
+
+    def _running(self) -> list[Tensor]:
+        """What a forward pass changes: the networks' buffers, and what the losses remember."""
+        networks = (self.networks.generator, self.networks.discriminator)
+        buffers = [buffer for network in networks for buffer in network.buffers()]
+        return [*buffers, *self.objective.running]
 
     def close_tick(self) -> dict[str, float]:
         """Check the figures since the last tick and put them into the history."""
@@ -188,11 +224,6 @@ class Trainer:
                 "same; raise the regularisation or lower the learning rates, and start again."
             )
         return means
-
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint, unless a figure says that the training diverged."""
-        self.history.require_finite(self.seen)
-        save_checkpoint(folder, self.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the training depends on, but the random states."""
@@ -211,10 +242,14 @@ class Trainer:
         return list(dict.fromkeys(phase.optimizer for phase in self.objective.phases))
 
     def restore(self, folder: Path) -> None:
-        """Take up the newest checkpoint in ``folder``, if there is one."""
+        """Take up the newest checkpoint in ``folder``, if there is one, alike in all processes."""
         state = load_checkpoint(folder, self.device)
-        if state is None:
-            return
+        if state is not None:
+            self._load(state)
+        networks = vars(self.networks).values()
+        self.processes.share(tensor for net in networks for tensor in net.state_dict().values())
+
+    def _load(self, state: Mapping[str, Any]) -> None:
         self.steps, self.seconds = state["steps"], state["seconds"]
         for name, network in vars(self.networks).items():
             network.load_state_dict(state["networks"][name])
