@@ -39,13 +39,14 @@ class History:
         self.sums, self.counts = {}, {}
         return means
 
-    def require_finite(self, images: int) -> None:
+    def require_finite(self, images: int, state: Path) -> None:
         """TrainingError that names the first figure that is no longer a number."""
         for name, value in self.means().items():
             if not torch.isfinite(torch.tensor(value)):
                 raise TrainingError(
                     f"The training diverged before {images} images: {name} is {value}; lower the "
-                    "learning rates or raise the regularisation, and start again."
+                    "learning rates or raise the regularisation, and start again (the last good "
+                    f"state is in {state})."
                 )
 
     def state_dict(self) -> dict[str, Any]:

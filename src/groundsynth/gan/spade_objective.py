@@ -17,10 +17,11 @@ from torch.nn import functional as F
 
 from groundsynth.device import autocast
 from groundsynth.gan import losses
+from groundsynth.gan.collapse import spread_of
 from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.spade import Generator, one_hot
-from groundsynth.gan.training import Losses, Phase, spread_of
+from groundsynth.gan.training import Losses, Phase
 from groundsynth.gan.unet_discriminator import Discriminator, cutmix_masks, mix
 
 BETAS = (0.0, 0.999)

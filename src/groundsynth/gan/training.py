@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from groundsynth.checkpoint import load_checkpoint, save_checkpoint
 from groundsynth.device import loss_scaler
-from groundsynth.errors import ConfigurationError, TrainingError
+from groundsynth.errors import ConfigurationError
+from groundsynth.gan.collapse import require_contest, require_finite_weights, require_variance
 from groundsynth.gan.ema import ema_decay, update_ema
 from groundsynth.gan.history import History
 from groundsynth.gan.micro_batches import accumulate, part_size
@@ -29,9 +30,6 @@ from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import Batch, BatchReader
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
-
-COLLAPSED = 1e-3
-"""Spread of the images of a batch, in units of half the grey range, that counts as none."""
 
 Losses = Iterator[tuple[Tensor, dict[str, Tensor]]]
 """Losses to propagate one after the other, each with figures for the history."""
@@ -162,9 +160,9 @@ class Trainer:
                 figures: dict[str, float] = {}
                 at_tick = self.complete or self.steps % self.schedule.tick_steps == 0
                 if at_tick:
-                    figures = self.close_tick()
+                    figures = self.close_tick(run.folder)
                 if at_tick or stop:
-                    self.history.require_finite(self.seen)
+                    self._require_finite(run.folder)
                     if self.processes.first and not run.lost.is_set():  # else it is not ours
                         save_checkpoint(run.folder, self.state_dict())
                 progress.advance(self.schedule.batch, **figures)
@@ -214,16 +212,18 @@ class Trainer:
         buffers = [buffer for network in networks for buffer in network.buffers()]
         return [*buffers, *self.objective.running]
 
-    def close_tick(self) -> dict[str, float]:
-        """Check the figures since the last tick and put them into the history."""
-        self.history.require_finite(self.seen)
+    def close_tick(self, state: Path) -> dict[str, float]:
+        """Put the figures since the last tick into the history, unless the training went wrong."""
+        self._require_finite(state)
         means = self.history.close_tick(self.steps, self.seen, self.seconds)
-        if means.get("sample_spread", 1.0) < COLLAPSED:
-            raise TrainingError(
-                f"The generator collapsed before {self.seen} images: all its samples are the "
-                "same; raise the regularisation or lower the learning rates, and start again."
-            )
+        require_variance(means, self.seen, state)
+        require_contest(self.history, self.seen, state)
         return means
+
+    def _require_finite(self, state: Path) -> None:
+        self.history.require_finite(self.seen, state)
+        networks = (self.networks.generator, self.networks.discriminator)
+        require_finite_weights(networks, self.seen, state)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the training depends on, but the random states."""
@@ -258,9 +258,3 @@ class Trainer:
         self.objective.load_state_dict(state["objective"])
         self.scaler.load_state_dict(state["scaler"])
         self.history.load_state_dict(state["history"])
-
-
-def spread_of(images: Tensor) -> Tensor:
-    """Root mean square deviation of images [N, C, H, W] from their mean image, a scalar."""
-    images = images.detach().float()
-    return (images - images.mean(0)).square().mean().sqrt()

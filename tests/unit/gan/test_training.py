@@ -17,6 +17,7 @@ from groundsynth.checkpoint import LATEST
 from groundsynth.errors import ConfigurationError, InputError, StateError, TrainingError
 from groundsynth.gan import losses
 from groundsynth.gan.generator_files import sidecar_of
+from groundsynth.gan.history import History
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
 from groundsynth.gan.train_spade import advance_spade, train_spade
 from groundsynth.gan.train_stylegan import advance_stylegan, train_stylegan
@@ -175,6 +176,45 @@ def test_divergence_stops_before_it_is_saved(
     assert saved["steps"] == 3
     assert all(torch.isfinite(t).all() for t in saved["networks"]["generator"].values())
     assert not micro.outputs["model"].exists()
+
+
+def test_a_broken_weight_is_not_saved(stylegan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses are finite in the step whose gradient is not; the tick of 12 images comes first."""
+    micro = stylegan(r1_gamma=0.0, path_length_weight=0.0)
+    original, steps = Trainer.step, 0
+
+    def step(trainer: Trainer) -> None:
+        nonlocal steps
+        steps += 1
+        original(trainer)
+        if steps == 6:
+            next(trainer.networks.discriminator.parameters()).detach()[:1].fill_(float("inf"))
+
+    monkeypatch.setattr(Trainer, "step", step)
+    with pytest.raises(TrainingError, match="before 24 images: a weight is no longer a number"):
+        train_stylegan(**micro.options, **micro.outputs)
+    assert torch.load(micro.state / LATEST, weights_only=True)["steps"] == 3
+
+
+@pytest.mark.parametrize(("loss", "stops"), [(0.009, True), (0.011, False)])
+def test_a_decided_contest_stops(
+    spade: Any, monkeypatch: pytest.MonkeyPatch, loss: float, stops: bool
+) -> None:
+    micro = spade(kimg=0.056, tick_kimg=0.004)
+    original = History.record
+
+    def record(history: History, figures: dict[str, torch.Tensor]) -> None:
+        if "discriminator_loss" in figures:  # high in the first step, then at its bound
+            figures = figures | {"discriminator_loss": torch.tensor(loss if history.rows else 1.0)}
+        original(history, figures)
+
+    monkeypatch.setattr(History, "record", record)
+    if not stops:
+        train_spade(**micro.options, **micro.outputs)
+        return
+    with pytest.raises(TrainingError, match=r"tells every image before 44 images.*for 10 ticks"):
+        train_spade(**micro.options, **micro.outputs)
+    assert torch.load(micro.state / LATEST, weights_only=True)["steps"] == 10
 
 
 def test_collapse_stops(spade: Any, monkeypatch: pytest.MonkeyPatch) -> None:
