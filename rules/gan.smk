@@ -26,7 +26,7 @@ rule advance_stylegan:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
-        revision=1,
+        revision=2,
         launcher=launcher_of("unconditional"),
         options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
         seed=lookup(within=config, dpath="run/seed"),
@@ -67,7 +67,7 @@ rule train_stylegan:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
-        revision=1,
+        revision=2,
         launcher=launcher_of("unconditional"),
         options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
         slots=lookup(within=config, dpath="gan/unconditional/slots"),
@@ -108,7 +108,7 @@ rule advance_spade:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
-        revision=1,
+        revision=2,
         launcher=launcher_of("conditional"),
         legend=json_of("legend"),
         options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
@@ -151,7 +151,7 @@ rule train_spade:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
-        revision=1,
+        revision=2,
         launcher=launcher_of("conditional"),
         legend=json_of("legend"),
         options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),

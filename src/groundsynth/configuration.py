@@ -159,6 +159,17 @@ def _split_file(file: str | None) -> Iterator[str]:
         yield _missing("splits.file", file)
 
 
+def _gan(config: Config) -> Iterator[str]:
+    for population, section in config["gan"].items():
+        batch, gpus = section["batch"], section["gpus"]
+        part = section["micro_batch"] or max(1, batch // gpus)
+        if section["train"] and (part < 2 or batch % (part * gpus)):
+            yield (
+                f"gan.{population}.batch {batch} cannot be divided into parts of {part} over "
+                f"{gpus} gpus; choose a micro_batch of at least 2 that divides batch / gpus."
+            )
+
+
 def _synthesis(config: Config) -> Iterator[str]:
     captions = config["captions"]
     captioned = captions["populations"] if captions["captioners"] else []
@@ -276,6 +287,7 @@ CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _legend,
     _source,
     _patches,
+    _gan,
     _synthesis,
     _segmentation,
     _captions,

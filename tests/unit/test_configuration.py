@@ -332,3 +332,12 @@ def test_a_split_key_that_the_method_does_not_use_reruns_nothing() -> None:
     assert left(method="random", seed=9) != left(method="random")
     assert left(method="file", file="a", seed=9, **block) == left(method="file", file="a")
     assert left(method="block", **block) != left(method="block")
+
+
+@pytest.mark.parametrize(("gpus", "micro_batch", "part"), [(3, None, 85), (2, 48, 48)])
+def test_batches_divide(gpus: int, micro_batch: int | None, part: int) -> None:
+    places = {"gan__unconditional__gpus": gpus, "gan__unconditional__micro_batch": micro_batch}
+    expected = f"gan.unconditional.batch 256 cannot be divided into parts of {part} over {gpus}"
+    assert expected in problem(changed(**places))
+    places |= {"gan__unconditional__micro_batch": 64, "gan__unconditional__gpus": 4}
+    check_configuration(changed(**places), SCHEMA)

@@ -2,11 +2,14 @@
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from groundsynth.cli import load_verb, parser_of
+
+from .conftest import ROOT
 
 
 def words_of(command: str) -> list[str]:
@@ -32,3 +35,24 @@ def test_every_verb_reads_its_command_line(
             refused.append(capsys.readouterr().err.splitlines()[-1])
     assert not refused
     assert read == {rule.replace("_", "-") for rule in plans(name).jobs} - {"all"}
+
+
+def test_a_training_on_two_gpus(snakemake: Callable[..., Any], tmp_path: Path) -> None:
+    """torchrun starts the verb; a section in a section gives its keys, null is left out."""
+    overlay = tmp_path / "two.yaml"
+    plateau = "{patience: 3, samples: 64}"
+    overlay.write_text(f"gan: {{unconditional: {{gpus: 2, plateau: {plateau}}}}}\n")
+    files = ["--configfile", ROOT / "config" / "micro.yaml", overlay]
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files)
+    assert plan.code == 0, plan.text
+    (command,) = [line for line in plan.commands if "train-stylegan" in line]
+    launcher, _, words = command.partition(" -m groundsynth train-stylegan ")
+    assert launcher.endswith("python -m torch.distributed.run --standalone --nproc-per-node 2")
+    read = parser_of("train-stylegan", load_verb("train-stylegan"))
+    options = read.parse_args(shlex.split(words.partition(" > ")[0]))
+    assert (options.plateau_patience, options.plateau_tolerance, options.plateau_samples) == (
+        3,
+        0.02,
+        64,
+    )
+    assert options.micro_batch is None

@@ -46,7 +46,9 @@ def read_curves(path: Path) -> dict[str, Curve]:
 def main_curves(curves: dict[str, Curve]) -> dict[str, Curve]:
     """The scores among the figures, else the losses, else the first ones; at most four."""
     chosen = [name for name in SCORES if name in curves]
-    chosen = chosen or [name for name in curves if "loss" in name] or list(curves)
+    chosen = (
+        chosen or [name for name in curves if "loss" in name or "frechet" in name] or list(curves)
+    )
     return {name: curves[name] for name in chosen[:MOST_SERIES]}
 
 

@@ -6,6 +6,7 @@ one writes the finished generator, or fails when the training is not complete.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ def finish(
                 f"{slot.state}: give more slots or a longer runtime, and start again to go on."
             )
         if processes.first:
+            print(trainer.describe(), file=sys.stderr)
             write(trainer)
             _write_receipt(slot, trainer)
             run.complete()

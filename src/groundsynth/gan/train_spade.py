@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from groundsynth.gan.generator_files import save_generator, sidecar_of
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.micro_batches import Part
+from groundsynth.gan.plateau import Plateau, PlateauSettings, compared_positions
 from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
@@ -61,6 +62,9 @@ def advance_spade(
     warmup_kimg: float = 100.0,
     augment: Literal["none", "geometry"] = "none",
     micro_batch: int | None = None,
+    plateau_patience: int | None = None,
+    plateau_tolerance: float | None = None,
+    plateau_samples: int | None = None,
 ) -> None:
     """Train SPADE with a U-Net discriminator in one time slot of a chain.
 
@@ -113,6 +117,9 @@ def train_spade(
     warmup_kimg: float = 100.0,
     augment: Literal["none", "geometry"] = "none",
     micro_batch: int | None = None,
+    plateau_patience: int | None = None,
+    plateau_tolerance: float | None = None,
+    plateau_samples: int | None = None,
 ) -> None:
     """Train SPADE in the last of ``slots`` time slots and write the generator.
 
@@ -172,7 +179,26 @@ def build(options: dict[str, Any], processes: Processes) -> Trainer:
     lengths = ("batch", "kimg", "tick_kimg", "ema_kimg", "micro_batch")
     schedule = Schedule(*(options[name] for name in lengths))
     objective = SpadeObjective(G, D, _settings(options))
-    return Trainer(networks, objective, reader, schedule, processes, options["precision"])
+    plateau = _plateau(options, patches, processes)
+    return Trainer(networks, objective, reader, schedule, processes, options["precision"], plateau)
+
+
+def _plateau(
+    options: dict[str, Any], patches: TrainPatches, processes: Processes
+) -> Plateau | None:
+    """What ends the training before its length, if so configured; maps are used in turn."""
+    settings = PlateauSettings.of(options)
+    if settings is None:
+        return None
+    positions = compared_positions(patches, settings.samples)
+
+    def sample(generator: nn.Module, seeds: np.ndarray) -> Tensor:
+        masks = patches.masks_at(positions[seeds % len(positions)])
+        condition = one_hot(torch.from_numpy(masks).to(processes.device), patches.classes)
+        return _samples(generator, condition, seeds)
+
+    batch = options["micro_batch"] or options["batch"]
+    return Plateau(settings, patches, sample, batch, processes)
 
 
 def generator_keywords(options: dict[str, Any], classes: int, resolution: int) -> dict[str, Any]:
@@ -201,6 +227,7 @@ def _settings(options: dict[str, Any]) -> SpadeSettings:
 
 def _write(trainer: Trainer, options: dict[str, Any]) -> None:
     """Write model, description, history and preview of a finished training."""
+    outcome = trainer.keep_best()
     legend = Legend.from_json(options["legend"])
     record = provenance("train-spade", _parameters(options), _inputs(options))
     save_generator(
@@ -212,8 +239,8 @@ def _write(trainer: Trainer, options: dict[str, Any]) -> None:
         resolution=trainer.reader.patches.resolution,
         classes=list(legend.names),
         seed=options["seed"],
-        images=trainer.seen,
         provenance=record,
+        **outcome,
     )
     trainer.history.write(options["history"], record)
     write_preview(options["preview"], *preview_images(trainer, legend))
@@ -227,14 +254,15 @@ def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:
     images, masks = patches.images_at(positions), patches.masks_at(positions)
     condition = one_hot(torch.from_numpy(masks).to(trainer.device), len(legend))
     rows = [legend.colorize(masks), images]
+    average = trainer.networks.average
     for first in (0, columns):
-        rows.append(to_pixels(_samples(trainer, condition, range(first, first + columns))))
+        seeds = np.arange(first, first + columns)
+        rows.append(to_pixels(_samples(average, condition, seeds)))
     return np.concatenate(rows), columns
 
 
 @torch.no_grad()
-def _samples(trainer: Trainer, condition: Tensor, seeds: range) -> Tensor:
-    generator: Any = trainer.networks.average
-    z = latents(seeds, generator.z_size).to(trainer.device)
-    samples: Tensor = generator(condition, z)
-    return samples
+def _samples(generator: nn.Module, condition: Tensor, seeds: np.ndarray) -> Tensor:
+    G: Any = generator
+    images: Tensor = G(condition, latents(seeds, G.z_size).to(condition.device))
+    return images

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from groundsynth.device import require_precision
 from groundsynth.gan import stylegan2
@@ -16,6 +17,7 @@ from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.generator_files import build_generator, save_generator, sidecar_of
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.micro_batches import Part
+from groundsynth.gan.plateau import Plateau, PlateauSettings
 from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
@@ -61,6 +63,9 @@ def advance_stylegan(
     layer_noise: bool = True,
     mapping_rate: float = 0.01,
     micro_batch: int | None = None,
+    plateau_patience: int | None = None,
+    plateau_tolerance: float | None = None,
+    plateau_samples: int | None = None,
 ) -> None:
     """Train StyleGAN2 or StyleGAN3 in one time slot of a chain.
 
@@ -112,6 +117,9 @@ def train_stylegan(
     layer_noise: bool = True,
     mapping_rate: float = 0.01,
     micro_batch: int | None = None,
+    plateau_patience: int | None = None,
+    plateau_tolerance: float | None = None,
+    plateau_samples: int | None = None,
 ) -> None:
     """Train StyleGAN2 or StyleGAN3 in the last of ``slots`` time slots and write the generator.
 
@@ -180,7 +188,21 @@ def build(options: dict[str, Any], processes: Processes) -> Trainer:
     objective = StyleganObjective(
         G, D, _settings(options), ada if options["augment"] == "ada" else None
     )
-    return Trainer(networks, objective, reader, schedule, processes, options["precision"])
+    plateau = _plateau(options, patches, processes)
+    return Trainer(networks, objective, reader, schedule, processes, options["precision"], plateau)
+
+
+def _plateau(
+    options: dict[str, Any], patches: TrainPatches, processes: Processes
+) -> Plateau | None:
+    """What ends the training before its length, if so configured."""
+    settings = PlateauSettings.of(options)
+    if settings is None:
+        return None
+    fp32 = options["precision"] == "float32"
+    sample = partial(_samples, device=processes.device, force_fp32=fp32)
+    batch = options["micro_batch"] or options["batch"]
+    return Plateau(settings, patches, sample, batch, processes)
 
 
 def generator_keywords(options: dict[str, Any], resolution: int) -> dict[str, Any]:
@@ -230,6 +252,7 @@ def _settings(options: dict[str, Any]) -> StyleganSettings:
 
 def _write(trainer: Trainer, options: dict[str, Any]) -> None:
     """Write model, description, history and preview of a finished training."""
+    outcome = trainer.keep_best()
     resolution = trainer.reader.patches.resolution
     record = provenance("train-stylegan", _parameters(options), _inputs(options))
     save_generator(
@@ -240,21 +263,26 @@ def _write(trainer: Trainer, options: dict[str, Any]) -> None:
         population="unconditional",
         resolution=resolution,
         seed=options["seed"],
-        images=trainer.seen,
         provenance=record,
+        **outcome,
     )
     trainer.history.write(options["history"], record)
     write_preview(options["preview"], preview_images(trainer), PREVIEW_COLUMNS)
 
 
-@torch.no_grad()
 def preview_images(trainer: Trainer) -> np.ndarray:
     """Samples of the averaged generator, uint8 [PREVIEW_COUNT, R, R, 3]."""
-    G: Any = trainer.networks.average
-    z = latents(range(PREVIEW_COUNT), G.z_dim).to(trainer.device)
-    fp32 = trainer.precision == "float32"
-    parts = [
-        to_pixels(G(part, None, noise_mode="const", force_fp32=fp32))
-        for part in z.split(PREVIEW_COLUMNS)
-    ]
-    return np.concatenate(parts)
+    numbers = np.arange(PREVIEW_COUNT).reshape(-1, PREVIEW_COLUMNS)
+    G, fp32 = trainer.networks.average, trainer.precision == "float32"
+    parts = (_samples(G, row, trainer.device, fp32) for row in numbers)
+    return np.concatenate([to_pixels(part) for part in parts])
+
+
+@torch.no_grad()
+def _samples(
+    generator: nn.Module, seeds: np.ndarray, device: torch.device, force_fp32: bool
+) -> Tensor:
+    G: Any = generator
+    z = latents(seeds, G.z_dim).to(device)
+    images: Tensor = G(z, None, noise_mode="const", force_fp32=force_fp32)
+    return images

@@ -26,6 +26,7 @@ from groundsynth.gan.collapse import require_contest, require_finite_weights, re
 from groundsynth.gan.ema import ema_decay, update_ema
 from groundsynth.gan.history import History
 from groundsynth.gan.micro_batches import accumulate, part_size
+from groundsynth.gan.plateau import FIGURE, Plateau
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import Batch, BatchReader
 from groundsynth.progress import Progress
@@ -124,7 +125,9 @@ class Trainer:
         schedule: Schedule,
         processes: Processes,
         precision: str = "float32",
+        plateau: Plateau | None = None,
     ) -> None:
+        self.plateau = plateau
         self.networks, self.objective = networks, objective
         self.reader, self.schedule = reader, schedule
         self.processes, self.device = processes, processes.device
@@ -142,12 +145,29 @@ class Trainer:
 
     @property
     def complete(self) -> bool:
-        """Whether the training has reached its length."""
-        return self.steps >= self.schedule.steps
+        """Whether the training has reached its length, or its distance the plateau."""
+        return self.steps >= self.schedule.steps or self._at_plateau
+
+    @property
+    def _at_plateau(self) -> bool:
+        return self.plateau is not None and self.plateau.reached
+
+    def keep_best(self) -> dict[str, Any]:
+        """Put the best weights into the average; what ended the training, for its description."""
+        if self.plateau is None:
+            return {"images": self.seen, "stopped_by": "kimg"}
+        if self.plateau.weights is not None:
+            self.networks.average.load_state_dict(self.plateau.weights)
+        stopped_by = "plateau" if self._at_plateau else "kimg"
+        return {"images": self.seen, "stopped_by": stopped_by, **self.plateau.facts()}
 
     def describe(self) -> str:
         """How far the training has come, in words."""
-        return f"step {self.steps} of {self.schedule.steps}"
+        place = f"step {self.steps} of {self.schedule.steps}"
+        if self.plateau is None or self.plateau.weights is None:
+            return place
+        plateau = " (plateau reached)" if self._at_plateau else ""
+        return f"{place}{plateau}, best {FIGURE} {self.plateau.best:.4g}"
 
     def run(self, run: RunState) -> bool:
         """Train until complete, or until ``run`` says to stop; True when complete."""
@@ -215,6 +235,8 @@ class Trainer:
     def close_tick(self, state: Path) -> dict[str, float]:
         """Put the figures since the last tick into the history, unless the training went wrong."""
         self._require_finite(state)
+        if self.plateau is not None:
+            self.history.record({FIGURE: self.plateau.measure(self.networks.average, self.seen)})
         means = self.history.close_tick(self.steps, self.seen, self.seconds)
         require_variance(means, self.seen, state)
         require_contest(self.history, self.seen, state)
@@ -235,6 +257,7 @@ class Trainer:
             "objective": self.objective.state_dict(),
             "scaler": self.scaler.state_dict(),
             "history": self.history.state_dict(),
+            "plateau": None if self.plateau is None else self.plateau.state_dict(),
         }
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
@@ -258,3 +281,5 @@ class Trainer:
         self.objective.load_state_dict(state["objective"])
         self.scaler.load_state_dict(state["scaler"])
         self.history.load_state_dict(state["history"])
+        if self.plateau is not None:
+            self.plateau.load_state_dict(state["plateau"])

@@ -110,7 +110,9 @@ def test_running_means_see_the_whole_batch(stylegan: Any) -> None:
 
 def defaults(size: int) -> dict[str, Any]:
     """Options that the verb fills in."""
-    return {"style_mixing": 0.9, "layer_noise": True, "mapping_rate": 0.01, "micro_batch": size}
+    plateau = dict.fromkeys(("plateau_patience", "plateau_tolerance", "plateau_samples"))
+    model = {"style_mixing": 0.9, "layer_noise": True, "mapping_rate": 0.01}
+    return {**model, **plateau, "micro_batch": size}
 
 
 def test_a_sample_draws_the_same_in_every_part() -> None:
@@ -169,11 +171,11 @@ def test_one_process_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_process_reads_its_share(spade: Any) -> None:
-    options = spade().options | {"hidden_channels": 8, "feature_matching": 10.0, "augment": "none"}
-    whole = build_spade(options | {"micro_batch": None}, ALONE).reader.batch(4)
+    options = spade(feature_matching=10.0, augment="none").options | defaults(2)
+    whole = build_spade(options, ALONE).reader.batch(4)
     for rank in range(2):
         processes = Processes(torch.device("cpu"), rank, 2)
-        batch = build_spade(options | {"micro_batch": 2}, processes).reader.batch(4)
+        batch = build_spade(options, processes).reader.batch(4)
         rows = Part(rank, 2).rows(2)
         assert torch.equal(batch.images, whole.images[rows])
         assert batch.masks is not None
