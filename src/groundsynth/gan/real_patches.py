@@ -142,7 +142,7 @@ class BatchReader:
         self.x_flip, self.turns = x_flip, turns
         self.rows = share.rows(size // share.count)
         self.pool = ThreadPoolExecutor(max_workers=1)
-        self.ahead: tuple[int, Future[tuple[np.ndarray, np.ndarray | None]]] | None = None
+        self.ahead: tuple[int, Future[tuple[Tensor, Tensor | None]]] | None = None
         self.orders: dict[int, np.ndarray] = {}
 
     def batch(self, seen: int) -> Batch:
@@ -153,14 +153,14 @@ class BatchReader:
             images, masks = self._read(seen)
         following = seen + self.size
         self.ahead = (following, self.pool.submit(self._read, following))
-        pixels = torch.from_numpy(images).to(self.device, non_blocking=True)
+        pixels = images.to(self.device, non_blocking=True)
         return Batch(
             images=pixels.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(),
-            masks=None if masks is None else torch.from_numpy(masks).to(self.device),
+            masks=None if masks is None else masks.to(self.device, non_blocking=True),
             seen=seen,
         )
 
-    def _read(self, seen: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _read(self, seen: int) -> tuple[Tensor, Tensor | None]:
         positions = self._positions(seen)[self.rows]
         images = self.patches.images_at(positions)
         masks = None if self.patches.masks is None else self.patches.masks_at(positions)
@@ -172,7 +172,12 @@ class BatchReader:
             images[n] = _moved(images[n], flip, turned)
             if masks is not None:
                 masks[n] = _moved(masks[n], flip, turned)
-        return images, masks
+        return self._pinned(images), None if masks is None else self._pinned(masks)
+
+    def _pinned(self, values: np.ndarray) -> Tensor:
+        """In memory from which a GPU copies without anyone waiting; on the CPU as it is."""
+        tensor = torch.from_numpy(values)
+        return tensor.pin_memory() if self.device.type == "cuda" else tensor
 
     def _positions(self, seen: int) -> np.ndarray:
         passes, places = np.divmod(np.arange(seen, seen + self.size), len(self.patches))
