@@ -13,6 +13,8 @@ configfile: workflow.source_path("config/config.yaml")
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/parameters.smk"
 include: "rules/targets.smk"
 include: "rules/sources.smk"
 include: "rules/patches.smk"

@@ -1,0 +1,215 @@
+"""Files by what they hold: lists of them, and input functions."""
+
+from math import ceil
+
+
+def shards_of(population):
+    """Names of a population's shards."""
+    if population == "real":
+        return REAL_SHARDS
+    section = config["synthesis"][population]
+    return [f"{n:05d}" for n in range(ceil(section["samples"] / section["shard_size"]))]
+
+
+def imagery_of(wildcards):
+    """Imagery files of a real shard."""
+    if SOURCE == "rasters":
+        return [config["source"]["rasters"][wildcards.shard]["imagery"]]
+    tiles = [tile for tile in TILES if label_tile_of(tile) == wildcards.shard]
+    return [f"resources/{SOURCE}/imagery/{tile}.tif" for tile in tiles]
+
+
+def labels_of(wildcards):
+    """Label file of a real shard."""
+    if SOURCE == "rasters":
+        return config["source"]["rasters"][wildcards.shard]["labels"]
+    return f"resources/{SOURCE}/labels/{wildcards.shard}.tif"
+
+
+def receipts():
+    """Receipts of all tiles; own rasters have none."""
+    if SOURCE == "rasters":
+        return []
+    folders = {"imagery": TILES, "labels": REAL_SHARDS}
+    return [
+        f"resources/{SOURCE}/{kind}/{t}.json" for kind in folders for t in folders[kind]
+    ]
+
+
+def split_file():
+    """The file that lists the split of each patch, where the method is to use one."""
+    splits = config["splits"]
+    return [str(splits["file"])] if splits["method"] == "file" else []
+
+
+def images_of(population, ending="images.npy"):
+    """Image (or index) files of all shards of a population."""
+    folder = (
+        "results/patches/real"
+        if population == "real"
+        else f"results/synthesis/{population}"
+    )
+    return [f"{folder}/{shard}.{ending}" for shard in shards_of(population)]
+
+
+def indices_of(population):
+    """Index tables of all shards of a population."""
+    return images_of(population, "index.parquet")
+
+
+def masks_of(population):
+    """Mask files of all shards of a population."""
+    if population == "real":
+        return images_of("real", "masks.npy")
+    return [
+        f"results/labels/{population}/{shard}.masks.npy"
+        for shard in shards_of(population)
+    ]
+
+
+def shard_file(kind):
+    """Input function: the images, index or masks of the wildcards' population and shard."""
+
+    def one_file(wildcards):
+        files = {"images": images_of, "index": indices_of, "masks": masks_of}[kind]
+        return files(wildcards.population)[
+            shards_of(wildcards.population).index(wildcards.shard)
+        ]
+
+    return one_file
+
+
+def mix_part(kind, population):
+    """Input function: the files of a population that the wildcards' mix needs, by kind."""
+
+    def files(wildcards):
+        parts = config["segmentation"]["mix_definitions"][wildcards.mix]
+        listed = {"images": images_of, "index": indices_of, "masks": masks_of}[kind](
+            population
+        )
+        size = config["synthesis"][population]["shard_size"]
+        return listed[: ceil(parts[population] / size)]
+
+    return files
+
+
+def slot_before(population):
+    """Input function: receipt of the time slot before the wildcards' one; none for the first."""
+
+    def receipt(wildcards):
+        slot = int(getattr(wildcards, "slot", config["gan"][population]["slots"]))
+        return [f"results/gan/{population}/slots/{slot - 1}.json"] if slot > 1 else []
+
+    return receipt
+
+
+def encoder_weights():
+    """The fetched encoder weights, or nothing when encoders start from scratch."""
+    if config["segmentation"]["encoder_weights"] is None:
+        return []
+    return [f"resources/models/encoder/{config['segmentation']['encoder']}.safetensors"]
+
+
+def clip_files():
+    """Weights of the image-text model, and the description of a trained one."""
+    if config["clip"]["train"]:
+        return ["results/clip/model.safetensors", "results/clip/model.json"]
+    return [f"resources/models/clip/{config['clip']['model']}.safetensors"]
+
+
+def model_receipt(wildcards):
+    """Receipt of the model that the wildcards' captioner uses."""
+    model = config["captions"]["captioner_definitions"][wildcards.captioner]["model"]
+    return f"resources/models/{model}.json"
+
+
+def captions_of(populations=None, captioners=None):
+    """Caption tables of all shards of the populations by the captioners (default: all)."""
+    return [
+        f"results/captions/{captioner}/{population}/{shard}.parquet"
+        for captioner in (captioners or CAPTIONERS)
+        for population in (populations or config["captions"]["populations"])
+        for shard in shards_of(population)
+    ]
+
+
+def tables_of(folder, populations):
+    """Tables of all shards of the populations under a folder of the results."""
+    return [
+        f"results/{folder}/{p}/{shard}.parquet"
+        for p in populations
+        for shard in shards_of(p)
+    ]
+
+
+def cells_of(name):
+    """A file of each cell of the segmentation matrix."""
+    section = config["segmentation"]
+    return [
+        f"results/segmentation/{mix}/{architecture}/{seed}/{name}"
+        for mix in section["mixes"]
+        for architecture in section["architectures"]
+        for seed in section["seeds"]
+    ]
+
+
+def evaluation_files():
+    """Everything of the evaluation stage besides redundancy."""
+    distances = [f"results/frechet/{population}.json" for population in SYNTHETIC]
+    return distances + projection_files() + caption_score_files()
+
+
+def caption_score_files():
+    """CLIPScore tables of all captioned shards; none where scoring is off or nobody captions."""
+    if not (config["clip"]["score"] and CAPTIONERS):
+        return []
+    return tables_of("scores/captions", config["captions"]["populations"])
+
+
+def cell_files(name):
+    """A file of each cell, and of the labeller, which may stand outside the matrix."""
+    files = cells_of(name)
+    own = f"{LABELLER_FOLDER}/{name}"
+    return files if not SYNTHETIC or own in files else [*files, own]
+
+
+def imagery_output():
+    """Path of a downloaded imagery tile, temporary if so configured."""
+    path = "resources/worldcover/imagery/{tile}.tif"
+    return temp(path) if config["source"]["worldcover"]["temporary_imagery"] else path
+
+
+def captions_by(wildcards):
+    """Input function: all caption tables of the wildcards' captioner."""
+    return captions_of(captioners=[wildcards.captioner])
+
+
+def captions_here(wildcards):
+    """Input function: the caption tables of the wildcards' population and shard."""
+    return [
+        f"results/captions/{captioner}/{wildcards.population}/{wildcards.shard}.parquet"
+        for captioner in CAPTIONERS
+    ]
+
+
+def features_here(wildcards):
+    """Input function: the feature tables of the wildcards' population."""
+    return tables_of("features", [wildcards.population])
+
+
+def shards_if(population, files):
+    """The files of a population, or none where no samples are drawn."""
+    return files(population) if population in SYNTHETIC else []
+
+
+def history_files():
+    """Histories of all trainings of the run."""
+    files = [f"results/gan/{population}/history.parquet" for population in GENERATORS]
+    files += cell_files("history.parquet") if HAS_SEGMENTER else []
+    return files + (["results/clip/history.parquet"] if config["clip"]["train"] else [])
+
+
+def projection_files():
+    """Coordinates of the configured projections, where there is something to compare."""
+    methods = config["evaluation"]["projections"] if SYNTHETIC else []
+    return [f"results/projection/{method}.parquet" for method in methods]

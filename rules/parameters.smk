@@ -1,0 +1,138 @@
+"""Values of the rules' params and resources."""
+
+import json
+
+
+def text_of(path):
+    """Params function: a configured text as it is.
+
+    In a text that is no function's result, Snakemake takes {name} for a wildcard.
+    """
+    text = lookup(dpath=path, within=config)
+    return lambda wildcards: text
+
+
+def json_of(path=None):
+    """Params function: a section (or all) of the configuration as JSON text, in a fixed order."""
+    section = lookup(dpath=path, within=config) if path else config
+    text = json.dumps(section, ensure_ascii=False, sort_keys=True)
+    return lambda wildcards: text
+
+
+def options_of(path, leave=()):
+    """A flat section of the configuration as command-line words: --key value for each key.
+
+    A section in it gives --key-name for each of its names. Sorted by key, so that an overlay that
+    only reorders the section changes nothing; what is null is left out.
+    """
+    section = lookup(dpath=path, within=config)
+    flat = {key: section[key] for key in section if key not in leave}
+    for key in [key for key in flat if isinstance(flat[key], dict)]:
+        inner = flat.pop(key)
+        flat |= {f"{key}_{name}": inner[name] for name in inner}
+    words = []
+    for key in sorted(key for key in flat if flat[key] is not None):
+        words += [f"--{key.replace('_', '-')}", str(flat[key])]
+    return words
+
+
+def launcher_of(population):
+    """What starts a training in several processes, one a GPU: words after python; none for one."""
+    gpus = config["gan"][population]["gpus"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    return [*torchrun, str(gpus)] if gpus > 1 else []
+
+
+def first_sample(wildcards):
+    """Params function: number of the first sample of the wildcards' conditional shard, from 0."""
+    size = config["synthesis"]["conditional"]["shard_size"]
+    return with_keys(int(wildcards.shard) * size, "first")
+
+
+def first_seed(wildcards):
+    """Params function: seed of the first sample of the wildcards' unconditional shard."""
+    section = config["synthesis"]["unconditional"]
+    first = section["first_seed"] + int(wildcards.shard) * section["shard_size"]
+    return with_keys(first, "first_seed")
+
+
+def sample_count(population):
+    """Params function: number of samples in the wildcards' shard."""
+    section = config["synthesis"][population]
+    size = section["shard_size"]
+    return lambda wildcards: with_keys(
+        min(size, section["samples"] - int(wildcards.shard) * size), "count"
+    )
+
+
+def captioners_of(engine):
+    """Wildcard pattern of the captioners of an engine; one that never matches if there are none."""
+    definitions = config["captions"]["captioner_definitions"]
+    names = [name for name in definitions if definitions[name]["engine"] == engine]
+    return (
+        "|".join(name.replace(".", r"\.").replace("+", r"\+") for name in names)
+        or "(?!)"
+    )
+
+
+def captioner_value(key):
+    """Params function: a value of the wildcards' captioner."""
+    definitions = config["captions"]["captioner_definitions"]
+    return lambda wildcards: definitions[wildcards.captioner][key]
+
+
+def model_value(key):
+    """Params function: a value of the model that the wildcards name, or their captioner uses."""
+
+    def value(wildcards):
+        definitions = config["captions"]["captioner_definitions"]
+        name = (
+            getattr(wildcards, "model", None)
+            or definitions[wildcards.captioner]["model"]
+        )
+        return config["captions"]["models"][name][key]
+
+    return value
+
+
+def memory(mb):
+    """Resource function: memory in MB, more at each attempt after a fault."""
+    return lambda wildcards, attempt: mb * attempt
+
+
+def mix_parts(wildcards):
+    """Params function: the parts of the wildcards' mix as JSON text."""
+    definition = config["segmentation"]["mix_definitions"][wildcards.mix]
+    return json.dumps(definition, sort_keys=True)
+
+
+def mask_source(wildcards):
+    """Params function: where the masks of the wildcards' population come from."""
+    if wildcards.population == "real":
+        return f"land-cover map ({SOURCE})"
+    if wildcards.population == "conditional":
+        return "conditioning mask"
+    return f"predicted by {LABELLER['architecture']} ({LABELLER['mix']}, seed {LABELLER['seed']})"
+
+
+def model_folder(wildcards):
+    """Params function: folder of the model that the wildcards' captioner uses."""
+    return model_receipt(wildcards).removesuffix(".json")
+
+
+def clip_weights(wildcards, input):
+    """Params function: the weights among the image-text model's files."""
+    return next(path for path in input.clip if path.endswith(".safetensors"))
+
+
+def clip_description(wildcards, input):
+    """Params function: the description among the image-text model's files, if it was trained."""
+    return next((path for path in input.clip if path.endswith(".json")), None)
+
+
+def clip_name():
+    """Name of the image-text model as it stands in tables; a small one of our own is named so."""
+    if not config["clip"]["score"]:
+        return "none"
+    own = ", small, trained on this run" if config["clip"]["train"] else ""
+    return f"{config['clip']['model']}{own}"
