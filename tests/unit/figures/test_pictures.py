@@ -8,13 +8,11 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import shapely
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
-from groundsynth.figures.footprints import draw_footprints, scale_metres, tile_box
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
@@ -133,30 +131,6 @@ def test_overview_holds_the_legend_and_enlarges_without_mixing(
     mask = image[104 : 104 + 320, 32 + 336 : 32 + 336 + 320]
     colors = {tuple(color) for color in mask.reshape(-1, 3).tolist()}
     assert colors <= {tuple(entry["color"]) for entry in legend["classes"]}
-
-
-def test_footprints_show_every_split_on_both_sides_of_a_zone(
-    full_run: Any, tmp_path: Path, pixels: Pixels
-) -> None:
-    with styled():
-        drawn = draw_footprints(full_run.figure_inputs()["patches"])
-        image = pixels(save(drawn, tmp_path / "footprints.png"))
-    for color in ((0x88, 0xCC, 0xEE), (0xDD, 0xCC, 0x77), (0xAA, 0x44, 0x99)):
-        places = np.argwhere((image == color).all(axis=-1))
-        assert len(places) > 500
-    train = np.argwhere((image[: image.shape[0] * 3 // 4] == (0x88, 0xCC, 0xEE)).all(axis=-1))
-    assert train[:, 1].max() - train[:, 1].min() > image.shape[1] / 2
-
-
-def test_the_scale_is_a_round_length() -> None:
-    found = [scale_metres(across) for across in (1_780_000, 260_000, 200_000, 99_000, 2_400)]
-    assert found == [200_000, 50_000, 20_000, 10_000, 200]
-
-
-def test_tiles_are_named_boxes_or_the_bounds_of_their_patches() -> None:
-    patches = [shapely.box(3.25, 4, 3.5, 4.5), shapely.box(3.5, 4, 4.25, 4.5)]
-    assert tile_box("S03W078", patches).tolist() == [-78, -3, -77, -2]
-    assert tile_box("scene_a", patches).tolist() == [3.25, 4, 4.25, 4.5]
 
 
 def texts_of(figure: Figure) -> str:
