@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -18,9 +19,10 @@ from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
 from groundsynth.figures.pictures import draw_figures
 from groundsynth.figures.split_shares import draw_split_shares, shares_by_split
-from groundsynth.figures.style import save_figure, styled
+from groundsynth.figures.style import OTHER, save_figure, styled
 from groundsynth.figures.training_curves import main_curves, read_curves, title_of
 from groundsynth.landcover import Legend
+from groundsynth.patches.filters import REASONS
 from groundsynth.shards import open_array
 
 NAMES = {
@@ -153,6 +155,20 @@ def test_the_funnel_in_words_and_bars(full_run: Any, tmp_path: Path, pixels: Pix
     assert kept == [75, 50]  # in order of the share kept
     assert [label.get_text() for label in lower.get_xticklabels()] == ["N36E036", "<i>N36E030</i>"]
     assert has_color(image, (0x56, 0xB4, 0xE9))
+
+
+def test_each_reason_of_the_funnel_has_a_colour_of_its_own(tmp_path: Path) -> None:
+    path, dropped = tmp_path / "funnel.csv", [f"dropped_{reason}" for reason in REASONS]
+    counts = ",".join("1" * (len(dropped) + 1))
+    columns = ",".join(["tile,candidates,kept", *dropped])
+    path.write_text(
+        f"{columns}\nt,{len(dropped) + 1},{counts}\ntotal,{len(dropped) + 1},{counts}\n"
+    )
+    with styled():
+        bars = draw_funnel(path).axes[0].patches
+    assert len(bars) == len(REASONS) + 2  # candidates, kept
+    colors = {to_hex(bar.get_facecolor()) for bar in bars}
+    assert len(colors | {OTHER}) == len(bars) + 1  # none shared, none the grey of others
 
 
 def test_the_funnel_of_160_tiles_names_none(tmp_path: Path) -> None:
