@@ -2,13 +2,15 @@
 
 A sample is an image and its mask. Shards are read as training reads them, in batches in random
 order through groundsynth.shards.JoinedArrays; the PNG files hold the same samples. Warm: from the
-page cache. Cold: the shards' pages are dropped from it before each round.
+page cache. Cold: copies of the shards, which nothing maps meanwhile, are dropped from it before
+each round; the share of their pages that it still held is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from page_cache import drop, resident_share
 from PIL import Image
 
 from groundsynth.shards import JoinedArrays, new_array
@@ -33,20 +36,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         images, masks, pictures = _write(Path(name), options.samples)
         joined = JoinedArrays(images), JoinedArrays(masks)
+        cold = [_copied(path) for path in images], [_copied(path) for path in masks]
+        files = [*cold[0], *cold[1]]
         order = np.random.default_rng(1).permutation(options.samples)
-        sides: dict[str, Callable[[], None]] = {
-            WARM: lambda: _read_shards(joined, order),
-            COLD: lambda: _read_shards(_dropped(images, masks), order),
-            PNG: lambda: _read_pictures(pictures, order[: options.samples // 4]),
-        }
+        some = order[: options.samples // 4]
         _read_shards(joined, order)  # into the cache
-        rates: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+        rates: dict[str, list[tuple[float, float]]] = {WARM: [], COLD: [], PNG: []}
+        resident = []
         for _ in range(options.repetitions):
-            for side, read in sides.items():
-                count = options.samples // 4 if side == PNG else options.samples
-                rates[side].append(_rates(read, count))
+            rates[WARM].append(_rates(lambda: _read_shards(joined, order), len(order)))
+            drop(files)
+            resident.append(resident_share(files))
+            rates[COLD].append(_rates(lambda: _read_anew(*cold, order), len(order)))
+            rates[PNG].append(_rates(lambda: _read_pictures(pictures, some), len(some)))
             _read_shards(joined, order)
-    _print(rates, options.samples)
+    _print(rates, resident, options.samples)
 
 
 def _options() -> argparse.Namespace:
@@ -97,12 +101,14 @@ def _read_pictures(pictures: list[Path], order: np.ndarray) -> None:
                 np.asarray(picture)
 
 
-def _dropped(images: list[Path], masks: list[Path]) -> tuple[JoinedArrays, JoinedArrays]:
-    """The shards, opened anew, with their pages dropped from the cache."""
-    for path in (*images, *masks):
-        with path.open("rb") as stream:
-            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    return JoinedArrays(images), JoinedArrays(masks)
+def _copied(path: Path) -> Path:
+    """A copy of a shard beside it, which no map of the shard keeps in the cache."""
+    return Path(shutil.copy(path, path.with_name(f"cold_{path.name}")))
+
+
+def _read_anew(images: list[Path], masks: list[Path], order: np.ndarray) -> None:
+    """Open, read and close."""
+    _read_shards((JoinedArrays(images), JoinedArrays(masks)), order)
 
 
 def _rates(read: Callable[[], None], samples: int) -> tuple[float, float]:
@@ -112,7 +118,9 @@ def _rates(read: Callable[[], None], samples: int) -> tuple[float, float]:
     return samples / (time.process_time() - cpu), samples / (time.perf_counter() - wall)
 
 
-def _print(rates: dict[str, list[tuple[float, float]]], samples: int) -> None:
+def _print(
+    rates: dict[str, list[tuple[float, float]]], resident: list[float], samples: int
+) -> None:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(
         f"{samples} samples of {SIZE} pixels (image and mask), batches of {BATCH} in random order"
@@ -121,7 +129,8 @@ def _print(rates: dict[str, list[tuple[float, float]]], samples: int) -> None:
     by_cpu = {side: median(cpu for cpu, _ in found) for side, found in rates.items()}
     for side, found in rates.items():
         wall = median(rate for _, rate in found)
-        print(f"{side:22s} {by_cpu[side]:7.0f} samples a CPU second, {wall:7.0f} a second")
+        held = f", {100 * max(resident):.1f}% in the cache before" if side == COLD else ""
+        print(f"{side:22s} {by_cpu[side]:7.0f} samples a CPU second, {wall:7.0f} a second{held}")
     print(f"\nshards / PNG files, by CPU time: {by_cpu[WARM] / by_cpu[PNG]:.0f}")
     print(f"goal: {GOAL} samples a CPU second from shards with a warm cache")
 

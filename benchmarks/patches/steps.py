@@ -32,7 +32,13 @@ def cpu_of_steps(pair: TilePair, folder: Path, scaling: str) -> dict[str, float]
     size = options["size"]
     water = legend.index(options["water_class"])
     cutting = Cutting(
-        legend, size, size, tuple(options["bands"]), water, options["max_water_percent"], None
+        legend,
+        size,
+        size,
+        tuple(options["bands"]),
+        water,
+        options["max_water_percent"],
+        options["imagery_no_data"],
     )
     steps: Steps = defaultdict(float)
     with (

@@ -1,4 +1,7 @@
-"""The map of patch footprints, coloured by split."""
+"""The map of patch footprints, coloured by split.
+
+Across the antimeridian the map goes on beyond 180 degrees; its axis names the true longitudes.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import ScalarFormatter
 
 from groundsynth.figures.style import (
     INK,
@@ -39,7 +43,7 @@ def draw_footprints(patches: Path) -> Figure:
     table = read_table(patches, "real_index", ["tile", "split", "geometry"])
     if not len(table):
         return nothing_to_draw("No patch was kept, so there is no footprint to draw.")
-    polygons = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
+    polygons = unbroken(shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False)))
     tiles = np.asarray(table["tile"].to_pylist())
     splits = np.asarray(table["split"].to_pylist())
     boxes = {str(tile): tile_box(str(tile), polygons[tiles == tile]) for tile in np.unique(tiles)}
@@ -60,15 +64,51 @@ def draw_footprints(patches: Path) -> Figure:
     return figure
 
 
+def unbroken(polygons: np.ndarray) -> np.ndarray:
+    """Footprints in degrees, in one piece across the antimeridian.
+
+    A footprint that spans more than 180 degrees is one across the antimeridian. All of them are
+    moved where they span more than 180 degrees together and less after it.
+    """
+    found = polygons.copy()
+    west, _, east, _ = shapely.bounds(found).T
+    across = east - west > 180
+    found[across] = shapely.transform(found[across], _eastwards)
+    moved = shapely.transform(found, _eastwards)
+    return moved if _width(moved) < _width(found) > 180 else found
+
+
+def _eastwards(places: np.ndarray) -> np.ndarray:
+    """Coordinates [N, 2] with 360 degrees added to negative longitudes."""
+    return np.column_stack(
+        [np.where(places[:, 0] < 0, places[:, 0] + 360, places[:, 0]), places[:, 1]]
+    )
+
+
+def _width(polygons: np.ndarray) -> float:
+    west, _, east, _ = shapely.total_bounds(polygons)
+    return float(east - west)
+
+
 def tile_box(tile: str, polygons: Sequence[shapely.Geometry]) -> np.ndarray:
-    """West, south, east, north of a tile in degrees.
+    """West, south, east, north of a tile in degrees, beyond 180 where its patches lie there.
 
     A tile named by its corner is 1 x 1 degree; of any other the bounds of its patches are taken.
     """
+    bounds = shapely.total_bounds(polygons)
     if NAME.fullmatch(tile):
         south, west = parse_tile(tile)
+        west += 360 if bounds[0] - west > 180 else 0
         return np.array([west, south, west + 1, south + 1], np.float64)
-    return shapely.total_bounds(polygons)
+    return bounds
+
+
+class Longitudes(ScalarFormatter):
+    """Names of ticks: places beyond the antimeridian by their longitudes from -180 to 180."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The words of one tick."""
+        return super().__call__(x - 360 if x > 180 else x + 360 if x < -180 else x, pos)
 
 
 def _map_axes(across: float, up: float) -> tuple[Figure, Axes]:
@@ -79,6 +119,7 @@ def _map_axes(across: float, up: float) -> tuple[Figure, Axes]:
         height, width = TALLEST, max(TALLEST * across / up + EDGES, WIDTH / 2)
     figure = new_figure(height=height + EDGES, width=width)
     axes = figure.add_subplot()
+    axes.xaxis.set_major_formatter(Longitudes(useOffset=False))
     axes.set_xlabel("longitude (°)")
     axes.set_ylabel("latitude (°)")
     return figure, axes

@@ -12,15 +12,23 @@ from matplotlib.ticker import MaxNLocator
 
 from groundsynth.figures.style import OTHER, QUIET, new_figure, nothing_to_draw
 from groundsynth.figures.table_files import read_csv
+from groundsynth.patches.filters import (
+    IMAGERY_MISSING,
+    LABELS_MISSING,
+    NEAR_OTHER_SPLIT,
+    NOT_LISTED,
+    WATER,
+)
 
 KEPT = "#0072b2"
-REASONS = {
-    "labels_missing": ("labels missing", "#999999"),
-    "imagery_missing": ("imagery missing", "#e69f00"),
-    "water": ("too much water", "#56b4e9"),
-    "near_other_split": ("near another split", "#cc79a7"),
+LOOKS = {
+    LABELS_MISSING: ("labels missing", "#cccccc"),
+    IMAGERY_MISSING: ("imagery missing", "#e69f00"),
+    WATER: ("too much water", "#56b4e9"),
+    NEAR_OTHER_SPLIT: ("near another split", "#cc79a7"),
+    NOT_LISTED: ("not in the split file", "#d55e00"),
 }
-"""Words and colours (Okabe and Ito) of the reasons."""
+"""Words and colours (Okabe and Ito, and a light grey) of the reasons."""
 DROPPED = "dropped_"
 NAMED_TILES = 48
 """Above so many tiles their names would touch each other."""
@@ -45,7 +53,7 @@ def draw_funnel(funnel: Path) -> Figure:
 
 def _look(reason: str) -> tuple[str, str]:
     name = reason.removeprefix(DROPPED)
-    return REASONS.get(name, (name.replace("_", " "), OTHER))
+    return LOOKS.get(name, (name.replace("_", " "), OTHER))
 
 
 def _draw_steps(axes: Axes, total: Counts, reasons: Sequence[str]) -> None:

@@ -3,7 +3,9 @@
 Where both rasters share a grid (equal reference system and pixel size, corners a whole number of
 pixels apart) the codes are copied by window; elsewhere each imagery pixel takes the code of the
 label pixel that its centre falls into. The centres are projected one by one: the approximation
-that raster warping makes along a line would depend on the window.
+that raster warping makes along a line would depend on the window. That is done for some columns
+of the imagery after others: the labels under a whole row of patches may fill a box as large as
+the raster, where the grids are rotated, or a hundred times the pixels, where the labels are finer.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from groundsynth.sources.rasters import read
 Place = TypeVar("Place", float, np.ndarray)
 SAME_GRID = 0.01
 """Largest deviation, in pixels, of two grids that count as one."""
+PART = 1024
+"""Columns of the imagery for which labels of another grid are read at once."""
 
 
 def shared_offset(imagery: DatasetReader, labels: DatasetReader) -> tuple[int, int] | None:
@@ -69,6 +73,18 @@ def codes_on_imagery(
     offset = shared_offset(imagery, labels)
     if offset is not None:
         return _window(labels, column + offset[0], row + offset[1], width, height)
+    parts = [
+        _codes_by_places(imagery, labels, left, row, min(PART, column + width - left), height)
+        for left in range(column, column + width, PART)
+    ]
+    codes, covered = zip(*parts, strict=True)
+    return np.concatenate(codes, axis=1), np.concatenate(covered, axis=1)
+
+
+def _codes_by_places(
+    imagery: DatasetReader, labels: DatasetReader, column: int, row: int, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``codes_on_imagery``, each pixel's centre looked up in one window of the labels."""
     x, y = _label_places(imagery, labels, column, row, width, height)
     codes = np.zeros((height, width), labels.dtypes[0])
     inside = (x >= 0) & (x < labels.width) & (y >= 0) & (y < labels.height)

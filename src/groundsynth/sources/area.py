@@ -21,7 +21,7 @@ from groundsynth.files import read_json
 from groundsynth.provenance import digest_of
 from groundsynth.sources.grid import tiles_of_area
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same file would give other tiles, or the list another form."""
 LIST = Path("resources/area.json")
 """Where a run keeps the tiles of its area's file."""

@@ -58,7 +58,10 @@ def _polygons(area: Path) -> np.ndarray:
         raise InputError(
             f"{area} has no coordinate reference system; assign the right one and save it again."
         )
-    shapes = _parts(shapely.force_2d(frame.geometry.dropna().to_numpy()))
+    given = shapely.force_2d(frame.geometry.dropna().to_numpy())
+    if not np.isfinite(shapely.get_coordinates(given)).all():
+        raise InputError(f"{area} holds coordinates that are no numbers; correct their shapes.")
+    shapes = _parts(shapely.make_valid(given))  # a bow-tie's halves cancel out until then
     if not len(shapes):
         raise InputError(f"{area} holds no polygon; the area must be one or several polygons.")
     degrees = _in_degrees(area, shapes, frame.crs)

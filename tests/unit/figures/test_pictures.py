@@ -8,21 +8,21 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import shapely
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
-from groundsynth.figures.footprints import draw_footprints, scale_metres, tile_box
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
 from groundsynth.figures.pictures import draw_figures
 from groundsynth.figures.split_shares import draw_split_shares, shares_by_split
-from groundsynth.figures.style import save_figure, styled
+from groundsynth.figures.style import OTHER, save_figure, styled
 from groundsynth.figures.training_curves import main_curves, read_curves, title_of
 from groundsynth.landcover import Legend
+from groundsynth.patches.filters import REASONS
 from groundsynth.shards import open_array
 
 NAMES = {
@@ -135,30 +135,6 @@ def test_overview_holds_the_legend_and_enlarges_without_mixing(
     assert colors <= {tuple(entry["color"]) for entry in legend["classes"]}
 
 
-def test_footprints_show_every_split_on_both_sides_of_a_zone(
-    full_run: Any, tmp_path: Path, pixels: Pixels
-) -> None:
-    with styled():
-        drawn = draw_footprints(full_run.figure_inputs()["patches"])
-        image = pixels(save(drawn, tmp_path / "footprints.png"))
-    for color in ((0x88, 0xCC, 0xEE), (0xDD, 0xCC, 0x77), (0xAA, 0x44, 0x99)):
-        places = np.argwhere((image == color).all(axis=-1))
-        assert len(places) > 500
-    train = np.argwhere((image[: image.shape[0] * 3 // 4] == (0x88, 0xCC, 0xEE)).all(axis=-1))
-    assert train[:, 1].max() - train[:, 1].min() > image.shape[1] / 2
-
-
-def test_the_scale_is_a_round_length() -> None:
-    found = [scale_metres(across) for across in (1_780_000, 260_000, 200_000, 99_000, 2_400)]
-    assert found == [200_000, 50_000, 20_000, 10_000, 200]
-
-
-def test_tiles_are_named_boxes_or_the_bounds_of_their_patches() -> None:
-    patches = [shapely.box(3.25, 4, 3.5, 4.5), shapely.box(3.5, 4, 4.25, 4.5)]
-    assert tile_box("S03W078", patches).tolist() == [-78, -3, -77, -2]
-    assert tile_box("scene_a", patches).tolist() == [3.25, 4, 4.25, 4.5]
-
-
 def texts_of(figure: Figure) -> str:
     """All words of a drawing, in the order of its parts."""
     return " | ".join(text.get_text() for text in figure.findobj(Text))
@@ -179,6 +155,20 @@ def test_the_funnel_in_words_and_bars(full_run: Any, tmp_path: Path, pixels: Pix
     assert kept == [75, 50]  # in order of the share kept
     assert [label.get_text() for label in lower.get_xticklabels()] == ["N36E036", "<i>N36E030</i>"]
     assert has_color(image, (0x56, 0xB4, 0xE9))
+
+
+def test_each_reason_of_the_funnel_has_a_colour_of_its_own(tmp_path: Path) -> None:
+    path, dropped = tmp_path / "funnel.csv", [f"dropped_{reason}" for reason in REASONS]
+    counts = ",".join("1" * (len(dropped) + 1))
+    columns = ",".join(["tile,candidates,kept", *dropped])
+    path.write_text(
+        f"{columns}\nt,{len(dropped) + 1},{counts}\ntotal,{len(dropped) + 1},{counts}\n"
+    )
+    with styled():
+        bars = draw_funnel(path).axes[0].patches
+    assert len(bars) == len(REASONS) + 2  # candidates, kept
+    colors = {to_hex(bar.get_facecolor()) for bar in bars}
+    assert len(colors | {OTHER}) == len(bars) + 1  # none shared, none the grey of others
 
 
 def test_the_funnel_of_160_tiles_names_none(tmp_path: Path) -> None:

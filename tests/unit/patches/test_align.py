@@ -10,8 +10,9 @@ import rasterio
 from rasterio.transform import Affine
 
 from groundsynth.errors import InputError
+from groundsynth.patches import align
 from groundsynth.patches.align import codes_on_imagery, shared_offset
-from groundsynth.sources.rasters import open_imagery, open_labels
+from groundsynth.sources.rasters import open_imagery, open_labels, read
 
 from .conftest import write_raster
 
@@ -122,6 +123,36 @@ def test_codes_follow_the_coordinates(tmp_path: Path, case: str, nodata: int | N
         window = covered_codes(source, cover, 13, 20, 40, 31)
     np.testing.assert_array_equal(whole, expected)
     np.testing.assert_array_equal(window, expected[20:51, 13:53])
+
+
+@pytest.mark.parametrize(("finer", "degrees"), [(10, 0), (1, 30), (2, -75)])
+def test_wide_rasters_are_read_in_windows_of_bounded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finer: int, degrees: int
+) -> None:
+    """Labels that are finer or rotated (about the imagery's middle), as wide as the imagery."""
+    width, height, reach = 3500, 8, 3600 * finer
+    place = Affine(10, 0, 450000, 0, -10, 4200000)
+    middle = place @ Affine.translation(width / 2 + 0.13, height / 2 + 0.17)
+    label_height = round((width if degrees else height) * finer * 1.03)
+    label_place = middle @ Affine.rotation(degrees) @ Affine.scale(1 / finer)
+    label_place = label_place @ Affine.translation(-reach / 2, -label_height / 2)
+    codes = np.random.default_rng(4).integers(1, 100, (label_height, reach)).astype(np.uint8)
+    bands = np.ones((1, height, width), np.uint8)
+    imagery = write_raster(tmp_path / "imagery.tif", bands, place, UTM)
+    labels = write_raster(tmp_path / "labels.tif", codes, label_place, UTM)
+    sides: list[int] = []
+
+    def noted(dataset: Any, band: int, *window: int) -> np.ndarray:
+        sides.extend(window[2:])
+        return read(dataset, band, *window)
+
+    monkeypatch.setattr(align, "read", noted)
+    with open_imagery(imagery, [1]) as source, open_labels(labels) as cover:
+        found = covered_codes(source, cover, 0, 0, width, height)
+    assert 0 < max(sides) < finer * (1024 + height) + 2
+    expected = by_coordinates(imagery, codes, label_place, UTM, None)
+    assert (expected != UNCOVERED).all()
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("per_degree", [12000, 700, 333])

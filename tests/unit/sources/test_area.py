@@ -1,6 +1,7 @@
 """The tiles of a configured area: any vector file, any coordinate system, listed once."""
 
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -79,6 +80,14 @@ def test_only_the_ground_that_is_covered_counts(save: Save) -> None:
     assert tiles_under(save([mixed, shapely.Polygon(), None, Point(10, 10)])) == TILES_OF_TWO
 
 
+def test_a_bow_tie_covers_both_its_halves(save: Save) -> None:
+    """One whose halves are of equal size has no area before it is made valid."""
+    bow = shapely.Polygon([(30.2, 36.2), (31.8, 36.8), (31.8, 36.2), (30.2, 36.8)])
+    assert bow.area == pytest.approx(0, abs=1e-12)
+    assert tiles_under(save([bow])) == ["N36E030", "N36E031"]
+    assert tiles_under(save([*TWO[1:], bow])) == TILES_OF_TWO
+
+
 def test_edges_of_projected_shapes_bend(save: Save) -> None:
     """The straight northern edge of a UTM rectangle reaches further north in its middle."""
     path, north = save([box(30, 36, 31, 37)]), 4_207_000
@@ -113,6 +122,7 @@ def test_all_hemispheres_and_the_antimeridian(save: Save) -> None:
         ([Point(30, 36), shapely.LineString([(30, 36), (31, 37)])], {}, "holds no polygon"),
         ([shapely.Polygon()], {}, "holds no polygon"),
         ([box(-179, 0, 179, 1)], {}, "polygon that is 358 degrees wide; cut it"),
+        ([shapely.Polygon([(0, 0), (1, 1), (1, math.inf)])], {}, "coordinates that are no numbers"),
         ([box(450000, 4200000, 460000, 4210000)], {}, "coordinates beyond the earth; correct"),
     ],
 )
