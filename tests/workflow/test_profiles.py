@@ -15,7 +15,7 @@ GPU_RULES = {
     name
     for path in (ROOT / "rules").glob("*.smk")
     for name, text in re.findall(r"(?ms)^rule (\w+):\n(.*?)(?=^rule |\Z)", path.read_text("utf-8"))
-    if "gpu=1" in text
+    if "gpu=" in text
 }
 
 
