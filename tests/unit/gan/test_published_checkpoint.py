@@ -271,7 +271,7 @@ def forgeries(place: Path) -> dict[str, tuple[Any, str]]:
         "beyond the storage": (in_state(Call(rebuild, typed, 2, (4,), (1,), False, {})), "out of"),
         "before the storage": (
             in_state(Call(rebuild, typed, -2, (4,), (1,), False, {})),
-            "offset -2",
+            "offset -2|overflowed",  # PyTorch's words, by its version
         ),
     }
 
