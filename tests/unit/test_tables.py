@@ -186,8 +186,9 @@ def test_the_patch_index_keeps_other_metadata(tmp_path: Path) -> None:
 
 def test_an_index_written_by_geopandas_is_read(tmp_path: Path) -> None:
     """Wider numbers, lists without a fixed size, categories and a bounding box are all right."""
-    geopandas = pytest.importorskip("geopandas")
-    shapely = pytest.importorskip("shapely")
+    import geopandas  # seconds, for this test alone
+    import shapely
+
     frame = geopandas.GeoDataFrame(
         {**PATCH, "geometry": [shapely.box(30, 36, 31, 37)]}, crs="EPSG:4326"
     ).astype({"split": "category"})
