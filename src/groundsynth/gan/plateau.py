@@ -38,20 +38,21 @@ class PlateauSettings:
     samples: int
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> PlateauSettings | None:
+    def of(
+        cls, patience: int | None, tolerance: float | None, samples: int | None
+    ) -> PlateauSettings | None:
         """Settings from a verb's options; None where no plateau is looked for.
 
         Raises ConfigurationError when there is a patience, and another of the three is not given.
         """
-        values = [options[f"plateau_{name}"] for name in ("patience", "tolerance", "samples")]
-        if values[0] is None:
+        if patience is None:
             return None
-        if any(value is None for value in values):
+        if tolerance is None or samples is None:
             raise ConfigurationError(
                 "A plateau needs a patience, a tolerance and a number of samples; give all of "
                 "gan.*.plateau, or no patience."
             )
-        return cls(*values)
+        return cls(patience, tolerance, samples)
 
 
 class Plateau:

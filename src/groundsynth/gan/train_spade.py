@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -11,61 +12,56 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from groundsynth.gan.generator_files import save_generator, sidecar_of
+from groundsynth.gan.generator_files import save_generator
 from groundsynth.gan.latents import latents, to_pixels
-from groundsynth.gan.micro_batches import Part
-from groundsynth.gan.plateau import Plateau, PlateauSettings, compared_positions
+from groundsynth.gan.plateau import Plateau, compared_positions
 from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
-from groundsynth.gan.real_patches import BatchReader, TrainPatches
-from groundsynth.gan.slots import Slot, advance, finish
+from groundsynth.gan.real_patches import TrainPatches
+from groundsynth.gan.slots import advance, finish
 from groundsynth.gan.spade import Generator, one_hot
 from groundsynth.gan.spade_objective import SpadeObjective, SpadeSettings
-from groundsynth.gan.training import Networks, Schedule, Trainer
+from groundsynth.gan.training import Networks, Trainer
+from groundsynth.gan.training_options import APART, LastSlotOptions, TrainingOptions
 from groundsynth.gan.unet_discriminator import Discriminator
 from groundsynth.landcover import Legend
 from groundsynth.provenance import provenance
+from groundsynth.verb_options import takes_options
 
 PREVIEW_COLUMNS = 8
 
 
-def advance_spade(
-    *,
-    images: list[Path],
-    masks: list[Path],
-    indices: list[Path],
-    legend: dict[str, Any],
-    base_channels: int,
-    latent: int,
-    discriminator: Literal["unet"],
-    discriminator_channels: int,
-    batch: int,
-    kimg: float,
-    generator_rate: float,
-    discriminator_rate: float,
-    consistency_weight: float,
-    ema_kimg: float,
-    tick_kimg: float,
-    x_flip: bool,
-    seed: int,
-    device: str,
-    precision: str,
-    state: Path,
-    keep_state: bool,
-    slot: int,
-    runtime: float | None,
-    receipt: Path,
-    hidden_channels: int = 128,
-    noise_channels: int = 0,
-    upsamplings: int = 5,
-    feature_matching: float = 10.0,
-    warmup_kimg: float = 100.0,
-    augment: Literal["none", "geometry"] = "none",
-    micro_batch: int | None = None,
-    plateau_patience: int | None = None,
-    plateau_tolerance: float | None = None,
-    plateau_samples: int | None = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SpadeOptions(TrainingOptions):
+    """Options of SPADE's trainings; advance-spade says what they mean."""
+
+    masks: list[Path] = field(metadata=APART)
+    legend: dict[str, Any]
+    base_channels: int
+    latent: int
+    discriminator: Literal["unet"]
+    discriminator_channels: int
+    consistency_weight: float
+    hidden_channels: int = 128
+    noise_channels: int = 0
+    upsamplings: int = 5
+    feature_matching: float = 10.0
+    warmup_kimg: float = 100.0
+    augment: Literal["none", "geometry"] = "none"
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The shards, in the order of the fingerprint."""
+        return [*self.images, *self.masks, *self.indices]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastSpadeOptions(SpadeOptions, LastSlotOptions):
+    """Options of SPADE's last time slot."""
+
+
+@takes_options(SpadeOptions)
+def advance_spade(options: SpadeOptions) -> None:
     """Train SPADE with a U-Net discriminator in one time slot of a chain.
 
     Reads the real shards (images uint8 (N, H, W, 3), masks uint8 (N, H, W), 255 unlabelled, index
@@ -76,118 +72,42 @@ def advance_spade(
     for each map). ``upsamplings`` is the number of doublings from the first feature map to the
     image. ``augment`` geometry adds quarter turns to mirroring.
     """
-    options = dict(locals())
-    advance(_slot(options), partial(build, options))
+    advance(options.chain_slot, partial(build, options))
 
 
-def train_spade(
-    *,
-    images: list[Path],
-    masks: list[Path],
-    indices: list[Path],
-    legend: dict[str, Any],
-    base_channels: int,
-    latent: int,
-    discriminator: Literal["unet"],
-    discriminator_channels: int,
-    batch: int,
-    kimg: float,
-    generator_rate: float,
-    discriminator_rate: float,
-    consistency_weight: float,
-    ema_kimg: float,
-    tick_kimg: float,
-    x_flip: bool,
-    seed: int,
-    device: str,
-    precision: str,
-    state: Path,
-    keep_state: bool,
-    slot: int,
-    slots: int,
-    runtime: float | None,
-    receipt: Path,
-    model: Path,
-    history: Path,
-    preview: Path,
-    hidden_channels: int = 128,
-    noise_channels: int = 0,
-    upsamplings: int = 5,
-    feature_matching: float = 10.0,
-    warmup_kimg: float = 100.0,
-    augment: Literal["none", "geometry"] = "none",
-    micro_batch: int | None = None,
-    plateau_patience: int | None = None,
-    plateau_tolerance: float | None = None,
-    plateau_samples: int | None = None,
-) -> None:
+@takes_options(LastSpadeOptions)
+def train_spade(options: LastSpadeOptions) -> None:
     """Train SPADE in the last of ``slots`` time slots and write the generator.
 
     As advance-spade; writes ``model`` (safetensors, with a JSON description beside it), the
     ``history`` table and the ``preview`` picture (rows: map, real image, two samples). Fails with
     the state saved when the training is not complete at the end of the slot.
     """
-    options = dict(locals())
-    outputs = [model, sidecar_of(model), history, preview]
-    finish(_slot(options), partial(build, options), outputs, lambda t: _write(t, options))
+    finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
 
 
-def _parameters(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that the trained weights depend on, besides the shards."""
-    apart = ("images", "masks", "indices", "device", "state", "keep_state", "slot", "slots")
-    files = ("runtime", "receipt", "model", "history", "preview")
-    return {name: value for name, value in options.items() if name not in apart + files}
-
-
-def _inputs(options: dict[str, Any]) -> list[Path]:
-    return [*options["images"], *options["masks"], *options["indices"]]
-
-
-def _slot(options: dict[str, Any]) -> Slot:
-    return Slot(
-        parameters=_parameters(options),
-        inputs=_inputs(options),
-        state=options["state"],
-        keep_state=options["keep_state"],
-        number=options["slot"],
-        runtime=options["runtime"],
-        receipt=options["receipt"],
-        device=options["device"],
-    )
-
-
-def build(options: dict[str, Any], processes: Processes) -> Trainer:
+def build(options: SpadeOptions, processes: Processes) -> Trainer:
     """A training at its beginning, from the verb's options."""
     device = processes.device
-    torch.manual_seed(options["seed"])
-    classes = len(Legend.from_json(options["legend"]))
-    patches = TrainPatches(options["images"], options["masks"], options["indices"], classes)
+    torch.manual_seed(options.seed)
+    classes = len(Legend.from_json(options.legend))
+    patches = TrainPatches(options.images, options.masks, options.indices, classes)
     G = Generator(**generator_keywords(options, classes, patches.resolution)).to(device)
-    D = Discriminator(
-        patches.resolution, options["discriminator_channels"], semantic_nc=classes
-    ).to(device)
-    networks = Networks(G, D, copy.deepcopy(G).eval().requires_grad_(False))
-    reader = BatchReader(
-        patches,
-        options["batch"],
-        options["seed"],
-        device,
-        x_flip=options["x_flip"],
-        turns=options["augment"] == "geometry",
-        share=Part(processes.rank, processes.count),
+    D = Discriminator(patches.resolution, options.discriminator_channels, semantic_nc=classes).to(
+        device
     )
-    lengths = ("batch", "kimg", "tick_kimg", "ema_kimg", "micro_batch")
-    schedule = Schedule(*(options[name] for name in lengths))
+    networks = Networks(G, D, copy.deepcopy(G).eval().requires_grad_(False))
+    reader = options.reader_of(patches, processes)
     objective = SpadeObjective(G, D, _settings(options))
     plateau = _plateau(options, patches, processes)
-    return Trainer(networks, objective, reader, schedule, processes, options["precision"], plateau)
+    return Trainer(
+        networks, objective, reader, options.schedule, processes, options.precision, plateau
+    )
 
 
-def _plateau(
-    options: dict[str, Any], patches: TrainPatches, processes: Processes
-) -> Plateau | None:
+def _plateau(options: SpadeOptions, patches: TrainPatches, processes: Processes) -> Plateau | None:
     """What ends the training before its length, if so configured; maps are used in turn."""
-    settings = PlateauSettings.of(options)
+    settings = options.plateau
     if settings is None:
         return None
     positions = compared_positions(patches, settings.samples)
@@ -197,53 +117,53 @@ def _plateau(
         condition = one_hot(torch.from_numpy(masks).to(processes.device), patches.classes)
         return _samples(generator, condition, seeds)
 
-    batch = options["micro_batch"] or options["batch"]
+    batch = options.micro_batch or options.batch
     return Plateau(settings, patches, sample, batch, processes)
 
 
-def generator_keywords(options: dict[str, Any], classes: int, resolution: int) -> dict[str, Any]:
+def generator_keywords(options: SpadeOptions, classes: int, resolution: int) -> dict[str, Any]:
     """Constructor keywords of the generator."""
     return {
         "semantic_nc": classes,
-        "ngf": options["base_channels"],
+        "ngf": options.base_channels,
         "crop_size": resolution,
-        "num_upsampling_layers": options["upsamplings"],
-        "latent_dim": options["latent"],
-        "noise_dim": options["noise_channels"],
-        "hidden": options["hidden_channels"],
+        "num_upsampling_layers": options.upsamplings,
+        "latent_dim": options.latent,
+        "noise_dim": options.noise_channels,
+        "hidden": options.hidden_channels,
     }
 
 
-def _settings(options: dict[str, Any]) -> SpadeSettings:
+def _settings(options: SpadeOptions) -> SpadeSettings:
     return SpadeSettings(
-        generator_rate=options["generator_rate"],
-        discriminator_rate=options["discriminator_rate"],
-        consistency_weight=options["consistency_weight"],
-        feature_matching=options["feature_matching"],
-        warmup_images=1000 * options["warmup_kimg"],
-        precision=options["precision"],
+        generator_rate=options.generator_rate,
+        discriminator_rate=options.discriminator_rate,
+        consistency_weight=options.consistency_weight,
+        feature_matching=options.feature_matching,
+        warmup_images=1000 * options.warmup_kimg,
+        precision=options.precision,
     )
 
 
-def _write(trainer: Trainer, options: dict[str, Any]) -> None:
+def _write(options: LastSpadeOptions, trainer: Trainer) -> None:
     """Write model, description, history and preview of a finished training."""
     outcome = trainer.keep_best()
-    legend = Legend.from_json(options["legend"])
-    record = provenance("train-spade", _parameters(options), _inputs(options))
+    legend = Legend.from_json(options.legend)
+    record = provenance("train-spade", options.parameters, options.inputs)
     save_generator(
-        options["model"],
+        options.model,
         trainer.networks.average,
         "spade",
         generator_keywords(options, len(legend), trainer.reader.patches.resolution),
         population="conditional",
         resolution=trainer.reader.patches.resolution,
         classes=list(legend.names),
-        seed=options["seed"],
+        seed=options.seed,
         provenance=record,
         **outcome,
     )
-    trainer.history.write(options["history"], record)
-    write_preview(options["preview"], *preview_images(trainer, legend))
+    trainer.history.write(options.history, record)
+    write_preview(options.preview, *preview_images(trainer, legend))
 
 
 def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:

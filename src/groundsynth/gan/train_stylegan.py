@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,59 +14,48 @@ from torch import Tensor, nn
 from groundsynth.device import require_precision
 from groundsynth.gan import stylegan2
 from groundsynth.gan.augment_adaptive import AdaptiveAugment
-from groundsynth.gan.generator_files import build_generator, save_generator, sidecar_of
+from groundsynth.gan.generator_files import build_generator, save_generator
 from groundsynth.gan.latents import latents, to_pixels
-from groundsynth.gan.micro_batches import Part
-from groundsynth.gan.plateau import Plateau, PlateauSettings
+from groundsynth.gan.plateau import Plateau
 from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
-from groundsynth.gan.real_patches import BatchReader, TrainPatches
-from groundsynth.gan.slots import Slot, advance, finish
+from groundsynth.gan.real_patches import TrainPatches
+from groundsynth.gan.slots import advance, finish
 from groundsynth.gan.stylegan_objective import StyleganObjective, StyleganSettings
-from groundsynth.gan.training import Networks, Schedule, Trainer
+from groundsynth.gan.training import Networks, Trainer
+from groundsynth.gan.training_options import LastSlotOptions, TrainingOptions
 from groundsynth.provenance import provenance
+from groundsynth.verb_options import takes_options
 
 PREVIEW_COLUMNS, PREVIEW_COUNT = 8, 32
 Architecture = Literal["stylegan2", "stylegan3-t", "stylegan3-r"]
 
 
-def advance_stylegan(
-    *,
-    images: list[Path],
-    indices: list[Path],
-    architecture: Architecture,
-    z_dim: int,
-    w_dim: int,
-    mapping_layers: int,
-    channel_base: int,
-    channel_max: int,
-    batch: int,
-    kimg: float,
-    generator_rate: float,
-    discriminator_rate: float,
-    r1_gamma: float,
-    path_length_weight: float,
-    ema_kimg: float,
-    x_flip: bool,
-    augment: Literal["none", "geometry", "ada"],
-    ada_target: float,
-    tick_kimg: float,
-    seed: int,
-    device: str,
-    precision: str,
-    state: Path,
-    keep_state: bool,
-    slot: int,
-    runtime: float | None,
-    receipt: Path,
-    style_mixing: float = 0.9,
-    layer_noise: bool = True,
-    mapping_rate: float = 0.01,
-    micro_batch: int | None = None,
-    plateau_patience: int | None = None,
-    plateau_tolerance: float | None = None,
-    plateau_samples: int | None = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class StyleganOptions(TrainingOptions):
+    """Options of StyleGAN's trainings; advance-stylegan says what they mean."""
+
+    architecture: Architecture
+    z_dim: int
+    w_dim: int
+    mapping_layers: int
+    channel_base: int
+    channel_max: int
+    r1_gamma: float
+    path_length_weight: float
+    ada_target: float
+    style_mixing: float = 0.9
+    layer_noise: bool = True
+    mapping_rate: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastStyleganOptions(StyleganOptions, LastSlotOptions):
+    """Options of StyleGAN's last time slot."""
+
+
+@takes_options(StyleganOptions)
+def advance_stylegan(options: StyleganOptions) -> None:
     """Train StyleGAN2 or StyleGAN3 in one time slot of a chain.
 
     Reads the real shards (images uint8 (N, R, R, 3), R a power of two; index tables) and learns
@@ -76,198 +65,124 @@ def advance_stylegan(
     patches, ada shows augmented images to the discriminator only. Path-length regularisation,
     style mixing and ``layer_noise`` belong to StyleGAN2; StyleGAN3 takes 0, 0 and false.
     """
-    options = dict(locals())
-    advance(_slot(options), partial(build, options))
+    advance(options.chain_slot, partial(build, options))
 
 
-def train_stylegan(
-    *,
-    images: list[Path],
-    indices: list[Path],
-    architecture: Architecture,
-    z_dim: int,
-    w_dim: int,
-    mapping_layers: int,
-    channel_base: int,
-    channel_max: int,
-    batch: int,
-    kimg: float,
-    generator_rate: float,
-    discriminator_rate: float,
-    r1_gamma: float,
-    path_length_weight: float,
-    ema_kimg: float,
-    x_flip: bool,
-    augment: Literal["none", "geometry", "ada"],
-    ada_target: float,
-    tick_kimg: float,
-    seed: int,
-    device: str,
-    precision: str,
-    state: Path,
-    keep_state: bool,
-    slot: int,
-    slots: int,
-    runtime: float | None,
-    receipt: Path,
-    model: Path,
-    history: Path,
-    preview: Path,
-    style_mixing: float = 0.9,
-    layer_noise: bool = True,
-    mapping_rate: float = 0.01,
-    micro_batch: int | None = None,
-    plateau_patience: int | None = None,
-    plateau_tolerance: float | None = None,
-    plateau_samples: int | None = None,
-) -> None:
+@takes_options(LastStyleganOptions)
+def train_stylegan(options: LastStyleganOptions) -> None:
     """Train StyleGAN2 or StyleGAN3 in the last of ``slots`` time slots and write the generator.
 
     As advance-stylegan; writes ``model`` (safetensors, with a JSON description beside it), the
     ``history`` table and the ``preview`` picture. Fails with the state saved when the training
     is not complete at the end of the slot.
     """
-    options = dict(locals())
-    outputs = [model, sidecar_of(model), history, preview]
-    finish(_slot(options), partial(build, options), outputs, lambda t: _write(t, options))
+    finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
 
 
-def _parameters(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that the trained weights depend on, besides the shards."""
-    apart = ("images", "indices", "device", "state", "keep_state", "slot", "slots", "runtime")
-    files = ("receipt", "model", "history", "preview")
-    return {name: value for name, value in options.items() if name not in apart + files}
-
-
-def _inputs(options: dict[str, Any]) -> list[Path]:
-    return [*options["images"], *options["indices"]]
-
-
-def _slot(options: dict[str, Any]) -> Slot:
-    return Slot(
-        parameters=_parameters(options),
-        inputs=_inputs(options),
-        state=options["state"],
-        keep_state=options["keep_state"],
-        number=options["slot"],
-        runtime=options["runtime"],
-        receipt=options["receipt"],
-        device=options["device"],
-    )
-
-
-def build(options: dict[str, Any], processes: Processes) -> Trainer:
+def build(options: StyleganOptions, processes: Processes) -> Trainer:
     """A training at its beginning, from the verb's options."""
     device = processes.device
-    require_precision(device, options["precision"])
-    torch.manual_seed(options["seed"])
-    patches = TrainPatches(options["images"], [], options["indices"], classes=0)
+    require_precision(device, options.precision)
+    torch.manual_seed(options.seed)
+    patches = TrainPatches(options.images, [], options.indices, classes=0)
     keywords = generator_keywords(options, patches.resolution)
-    G = build_generator(options["architecture"], keywords).to(device)
+    G = build_generator(options.architecture, keywords).to(device)
     D = stylegan2.Discriminator(
         c_dim=0,
         img_resolution=patches.resolution,
         img_channels=3,
-        channel_base=options["channel_base"],
-        channel_max=options["channel_max"],
+        channel_base=options.channel_base,
+        channel_max=options.channel_max,
         block_kwargs=_low_precision(options),
     ).to(device)
     networks = Networks(G, D, copy.deepcopy(G).eval().requires_grad_(False))
-    reader = BatchReader(
-        patches,
-        options["batch"],
-        options["seed"],
-        device,
-        x_flip=options["x_flip"],
-        turns=options["augment"] == "geometry",
-        share=Part(processes.rank, processes.count),
-    )
-    lengths = ("batch", "kimg", "tick_kimg", "ema_kimg", "micro_batch")
-    schedule = Schedule(*(options[name] for name in lengths))
-    ada = AdaptiveAugment(options["batch"], options["ada_target"]).to(device)
+    reader = options.reader_of(patches, processes)
+    ada = AdaptiveAugment(options.batch, options.ada_target).to(device)
     objective = StyleganObjective(
-        G, D, _settings(options), ada if options["augment"] == "ada" else None
+        G, D, _settings(options), ada if options.augment == "ada" else None
     )
     plateau = _plateau(options, patches, processes)
-    return Trainer(networks, objective, reader, schedule, processes, options["precision"], plateau)
+    return Trainer(
+        networks, objective, reader, options.schedule, processes, options.precision, plateau
+    )
 
 
 def _plateau(
-    options: dict[str, Any], patches: TrainPatches, processes: Processes
+    options: StyleganOptions, patches: TrainPatches, processes: Processes
 ) -> Plateau | None:
     """What ends the training before its length, if so configured."""
-    settings = PlateauSettings.of(options)
+    settings = options.plateau
     if settings is None:
         return None
-    fp32 = options["precision"] == "float32"
+    fp32 = options.precision == "float32"
     sample = partial(_samples, device=processes.device, force_fp32=fp32)
-    batch = options["micro_batch"] or options["batch"]
+    batch = options.micro_batch or options.batch
     return Plateau(settings, patches, sample, batch, processes)
 
 
-def generator_keywords(options: dict[str, Any], resolution: int) -> dict[str, Any]:
+def generator_keywords(options: StyleganOptions, resolution: int) -> dict[str, Any]:
     """Constructor keywords of the generator (configuration R: Karras et al. 2021, section 3.2)."""
-    rotation = options["architecture"] == "stylegan3-r"
+    rotation = options.architecture == "stylegan3-r"
     keywords = {
-        "z_dim": options["z_dim"],
+        "z_dim": options.z_dim,
         "c_dim": 0,
-        "w_dim": options["w_dim"],
+        "w_dim": options.w_dim,
         "img_resolution": resolution,
         "img_channels": 3,
         "mapping_kwargs": {
-            "num_layers": options["mapping_layers"],
-            "lr_multiplier": options["mapping_rate"],
+            "num_layers": options.mapping_layers,
+            "lr_multiplier": options.mapping_rate,
         },
-        "channel_base": options["channel_base"] * (2 if rotation else 1),
-        "channel_max": options["channel_max"] * (2 if rotation else 1),
+        "channel_base": options.channel_base * (2 if rotation else 1),
+        "channel_max": options.channel_max * (2 if rotation else 1),
         **_low_precision(options),
     }
-    if options["architecture"] == "stylegan2":
-        keywords["use_noise"] = options["layer_noise"]
+    if options.architecture == "stylegan2":
+        keywords["use_noise"] = options.layer_noise
     else:
-        keywords["magnitude_ema_beta"] = 0.5 ** (options["batch"] / 20_000)
+        keywords["magnitude_ema_beta"] = 0.5 ** (options.batch / 20_000)
     if rotation:
         keywords |= {"conv_kernel": 1, "use_radial_filters": True}
     return keywords
 
 
-def _low_precision(options: dict[str, Any]) -> dict[str, Any]:
+def _low_precision(options: StyleganOptions) -> dict[str, Any]:
     """Keyword of the blocks for the type of the upper resolutions; float32 needs none."""
-    precision = options["precision"]
+    precision = options.precision
     return {} if precision == "float32" else {"low_precision": precision}
 
 
-def _settings(options: dict[str, Any]) -> StyleganSettings:
-    rotation = options["architecture"] == "stylegan3-r"
+def _settings(options: StyleganOptions) -> StyleganSettings:
+    rotation = options.architecture == "stylegan3-r"
     return StyleganSettings(
-        generator_rate=options["generator_rate"],
-        discriminator_rate=options["discriminator_rate"],
-        r1_gamma=options["r1_gamma"],
-        path_length_weight=options["path_length_weight"],
-        style_mixing=options["style_mixing"],
-        blur_images=options["batch"] * 200_000 / 32 if rotation else 0.0,
-        force_fp32=options["precision"] == "float32",
+        generator_rate=options.generator_rate,
+        discriminator_rate=options.discriminator_rate,
+        r1_gamma=options.r1_gamma,
+        path_length_weight=options.path_length_weight,
+        style_mixing=options.style_mixing,
+        blur_images=options.batch * 200_000 / 32 if rotation else 0.0,
+        force_fp32=options.precision == "float32",
     )
 
 
-def _write(trainer: Trainer, options: dict[str, Any]) -> None:
+def _write(options: LastStyleganOptions, trainer: Trainer) -> None:
     """Write model, description, history and preview of a finished training."""
     outcome = trainer.keep_best()
     resolution = trainer.reader.patches.resolution
-    record = provenance("train-stylegan", _parameters(options), _inputs(options))
+    record = provenance("train-stylegan", options.parameters, options.inputs)
     save_generator(
-        options["model"],
+        options.model,
         trainer.networks.average,
-        options["architecture"],
+        options.architecture,
         generator_keywords(options, resolution),
         population="unconditional",
         resolution=resolution,
-        seed=options["seed"],
+        seed=options.seed,
         provenance=record,
         **outcome,
     )
-    trainer.history.write(options["history"], record)
-    write_preview(options["preview"], preview_images(trainer), PREVIEW_COLUMNS)
+    trainer.history.write(options.history, record)
+    write_preview(options.preview, preview_images(trainer), PREVIEW_COLUMNS)
 
 
 def preview_images(trainer: Trainer) -> np.ndarray:

@@ -119,6 +119,5 @@ def test_a_whole_training_says_so(spade: Any) -> None:
 
 
 def test_half_a_plateau_is_refused() -> None:
-    options = {**PLATEAU, "plateau_samples": None}
     with pytest.raises(ConfigurationError, match="give all of"):
-        PlateauSettings.of(options)
+        PlateauSettings.of(2, 0.1, None)

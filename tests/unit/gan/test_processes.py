@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan.micro_batches import Part, accumulate, part_size
 from groundsynth.gan.processes import Processes, join_processes
+from groundsynth.gan.train_spade import SpadeOptions, train_spade
 from groundsynth.gan.train_spade import build as build_spade
-from groundsynth.gan.train_spade import train_spade
+from groundsynth.gan.train_stylegan import StyleganOptions, train_stylegan
 from groundsynth.gan.train_stylegan import build as build_stylegan
-from groundsynth.gan.train_stylegan import train_stylegan
 
 ALONE = Processes(torch.device("cpu"))
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -101,18 +101,11 @@ def test_running_means_see_the_whole_batch(stylegan: Any) -> None:
     centres = []
     for size in (8, 4):
         options = stylegan(batch=8, generator_rate=1e-9).options
-        trainer = build_stylegan(options | defaults(size), ALONE)
+        trainer = build_stylegan(StyleganOptions(**options, micro_batch=size), ALONE)
         trainer.step()
         centres.append(trainer.networks.generator.state_dict()["mapping.w_avg"])
     assert centres[0].abs().max() > 1e-5
     assert torch.allclose(*centres, rtol=1e-4, atol=1e-8)
-
-
-def defaults(size: int) -> dict[str, Any]:
-    """Options that the verb fills in."""
-    plateau = dict.fromkeys(("plateau_patience", "plateau_tolerance", "plateau_samples"))
-    model = {"style_mixing": 0.9, "layer_noise": True, "mapping_rate": 0.01}
-    return {**model, **plateau, "micro_batch": size}
 
 
 def test_a_sample_draws_the_same_in_every_part() -> None:
@@ -171,7 +164,7 @@ def test_one_process_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_process_reads_its_share(spade: Any) -> None:
-    options = spade(feature_matching=10.0, augment="none").options | defaults(2)
+    options = SpadeOptions(**spade(micro_batch=2).options)
     whole = build_spade(options, ALONE).reader.batch(4)
     for rank in range(2):
         processes = Processes(torch.device("cpu"), rank, 2)
