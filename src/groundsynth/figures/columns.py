@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 CELL = {"mix": "Training mix", "architecture": "Architecture", "seed": "Seed"}
 TABLE1 = {
     "subset": "Subset",
@@ -23,15 +21,34 @@ TABLE2 = {
     "cut_percent": "Cut by the text encoder (%)",
     "image_text_model": "Image-text model",
 }
-TABLE3 = {
-    **CELL,
+SCORES = {
     "f1": "F1",
     "iou": "IoU",
     "precision": "Precision",
     "recall": "Recall",
     "accuracy": "Accuracy",
+}
+CELLS = {
+    **CELL,
+    **SCORES,
     "classes_left_out": "Classes left out",
     "test_patches": "Test patches",
+}
+SIGNIFICANCE = {
+    "table": "Table",
+    "score": "Score",
+    "mix": "Training mix",
+    "baseline": "Compared with",
+    "architecture": "Architecture",
+    "seeds": "Seeds",
+    "unit": "Unit",
+    "units": "Units",
+    "gain": "Gain (points)",
+    "gain_low": "From",
+    "gain_high": "To",
+    "p": "p",
+    "p_corrected": "p (Holm)",
+    "mark": "Significant",
 }
 COMPOSITION = {
     "population": "Population",
@@ -63,23 +80,20 @@ LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest"),
+    *("table", "score", "baseline", "unit", "mark", "source"),
 }
 """Columns that hold names, not figures."""
 
 DISTANCE_COLUMNS = {
     *("distance", "untrained_distance", "real_test_distance", "jensen_shannon_to_real"),
+    *("p", "p_corrected"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""
 
 
-def table4(names: Sequence[str]) -> dict[str, str]:
-    """Columns of table 4: the cell, and the F1 of each class."""
-    return {**CELL, **{CLASS_PREFIX + name: name for name in names}}
-
-
 def heading(column: str) -> str:
     """Heading of a column; one that is not listed is read from its name."""
-    for table in (TABLE3, TABLE2, TABLE1, DISTANCES, COMPOSITION, SPLIT_DISTANCES):
+    for table in (CELLS, TABLE2, TABLE1, SIGNIFICANCE, DISTANCES, COMPOSITION, SPLIT_DISTANCES):
         if column in table:
             return table[column]
     if column.startswith(CLASS_PREFIX):
