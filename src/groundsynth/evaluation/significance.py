@@ -22,7 +22,7 @@ import numpy as np
 
 from groundsynth.segmentation.metrics import MACRO, class_scores, macro_scores
 
-CHUNK_VALUES = 4_000_000
+CHUNK_VALUES = 1_000_000
 """Values (8 bytes each) of the resampling weights that are held at once."""
 
 
