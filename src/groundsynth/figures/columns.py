@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 CELL = {"mix": "Training mix", "architecture": "Architecture", "seed": "Seed"}
+PAPER, DIFFERENCE = "_paper", "_difference"
+"""Endings of the columns that hold the paper's figure, and ours less the paper's."""
+CAPTION_SCORES = ("redundancy_percent", "clipscore")
+"""Columns of tables 1 and 2 that the paper has too."""
 TABLE1 = {
     "subset": "Subset",
     "images": "Images",
     "captions": "Captions",
     "redundancy_percent": "Redundancy (%)",
+    "redundancy_percent_paper": "in the paper",
+    "redundancy_percent_difference": "difference",
     "clipscore": "CLIPScore",
+    "clipscore_paper": "in the paper",
+    "clipscore_difference": "difference",
     "image_text_model": "Image-text model",
 }
 TABLE2 = {
@@ -17,7 +27,11 @@ TABLE2 = {
     "captions": "Captions",
     "unique_captions": "Unique captions",
     "redundancy_percent": "Redundancy (%)",
+    "redundancy_percent_paper": "in the paper",
+    "redundancy_percent_difference": "difference",
     "clipscore": "CLIPScore",
+    "clipscore_paper": "in the paper",
+    "clipscore_difference": "difference",
     "cut_percent": "Cut by the text encoder (%)",
     "image_text_model": "Image-text model",
 }
@@ -89,6 +103,16 @@ DISTANCE_COLUMNS = {
     *("p", "p_corrected"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""
+
+
+def without_empty(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns without those of the paper's figures that no row has."""
+    return [
+        column
+        for column in columns
+        if not column.endswith((PAPER, DIFFERENCE))
+        or any(row[column] not in (None, "") for row in rows)
+    ]
 
 
 def heading(column: str) -> str:

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from groundsynth.errors import InputError
 from groundsynth.evaluation.mix_comparison import MEAN
-from groundsynth.figures.columns import LABELS, heading
+from groundsynth.figures.columns import LABELS, heading, without_empty
 from groundsynth.figures.headline import headline_figures
 from groundsynth.figures.ledger import duration, read_ledger, stage_totals, total_of
 from groundsynth.figures.picture_texts import PICTURES
@@ -124,7 +124,7 @@ def read_result_table(path: Path) -> Table:
     source = "data:text/csv;charset=utf-8;base64," + base64.b64encode(path.read_bytes()).decode()
     if scores := scores_in(columns):
         return Table(path.name, *_score_entries(rows, scores), source)
-    columns = [column for column in columns if column != SAID_ABOVE]
+    columns = [column for column in without_empty(columns, rows) if column != SAID_ABOVE]
     headings = [Entry(heading(column), column not in LABELS) for column in columns]
     best = {c: _best(rows, c) for c in columns if c in SCORES and len(rows) > 1}
     entries = [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from groundsynth.figures.columns import DIFFERENCE, PAPER
+from groundsynth.figures.table_files import Row, Value
 from groundsynth.segmentation.mixes import Mix
 
 Figures = Mapping[str, str]
@@ -52,6 +54,23 @@ def published_captioners() -> set[str]:
 def published_subset(subset: str) -> Figures:
     """The paper's table 1 of a subset or of a human-captioned set; empty without one."""
     return next((row for row in _rows("caption_subsets") if row["subset"] == subset), {})
+
+
+def beside_paper(
+    rows: Sequence[Row], published: Callable[[Row], Figures], keys: Sequence[str]
+) -> list[Row]:
+    """The rows with the paper's figure of each key and the difference, None where it has none."""
+    found: list[Row] = []
+    for row in rows:
+        paper = {key: float(published(row)[key]) for key in keys if key in published(row)}
+        beside: dict[str, Value] = {}
+        for key in keys:
+            ours, theirs = row[key], paper.get(key)
+            beside |= {key + PAPER: theirs, key + DIFFERENCE: None}
+            if isinstance(ours, int | float) and theirs is not None:
+                beside[key + DIFFERENCE] = ours - theirs
+        found.append({**row, **beside})
+    return found
 
 
 @cache

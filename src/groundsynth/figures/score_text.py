@@ -10,13 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from groundsynth.figures.columns import CELL, heading
+from groundsynth.figures.columns import CELL, DIFFERENCE, PAPER, heading
 from groundsynth.figures.table_files import Value, readable
 
 MARKS = {"gain": " ↑", "loss": " ↓"}
-SPREAD, LOW, HIGH, MARK, PAPER, DIFFERENCE = (
-    *("_std", "_low", "_high", "_mark", "_paper", "_difference"),
-)
+SPREAD, LOW, HIGH, MARK = "_std", "_low", "_high", "_mark"
 SOURCE = "source"
 THIS_RUN, THE_PAPER, THE_DIFFERENCE = "this run", "paper", "difference"
 

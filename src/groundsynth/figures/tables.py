@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,23 @@ from groundsynth.figures.caption_tables import (
     read_scores,
     subset_table,
 )
-from groundsynth.figures.columns import COMPOSITION, DISTANCES, SIGNIFICANCE, TABLE1, TABLE2
+from groundsynth.figures.columns import (
+    CAPTION_SCORES,
+    COMPOSITION,
+    DISTANCES,
+    SIGNIFICANCE,
+    TABLE1,
+    TABLE2,
+    without_empty,
+)
 from groundsynth.figures.latex import write_latex
+from groundsynth.figures.published_figures import (
+    Figures,
+    beside_paper,
+    published_captioner,
+    published_captioners,
+    published_subset,
+)
 from groundsynth.figures.score_notes import note_of
 from groundsynth.figures.score_text import printed_scores
 from groundsynth.figures.segmentation_tables import (
@@ -86,14 +101,16 @@ def make_tables(
     counts, sums = read_redundancies(redundancies), read_scores(caption_scores)
     cells = read_cells(confusions, len(classes))
     captions = [
-        ("table1", TABLE1, subset_table(counts, images, sums, clip_name)),
-        ("table2", TABLE2, captioner_table(counts, sums, clip_name)),
+        ("table1", TABLE1, subset_table(counts, images, sums, clip_name), paper_subsets(counts)),
+        ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
     ]
     shares = compare_populations(populations, classes.names)
     distances = distance_rows(frechets)
-    for name, columns, rows in captions:
-        write_csv(folder / f"{name}.csv", list(columns), rows)
-        _write_for_reading(folder, name, columns, rows, NOTE_CAPTIONS)
+    for name, columns, rows, paper in captions:
+        both = beside_paper(rows, paper, CAPTION_SCORES)
+        write_csv(folder / f"{name}.csv", list(columns), both)
+        shown = {column: columns[column] for column in without_empty(list(columns), both)}
+        _write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
     resampling = Resampling(confidence, resamples, permutations, seed)
     _segmentation_tables(cells, mixes, classes.names, indices, block_degrees, resampling, folder)
     write_csv(folder / "composition.csv", list(COMPOSITION), shares)
@@ -142,6 +159,17 @@ def _write_for_reading(
     note = note if rows else ""
     write_markdown(folder / f"{name}.md", columns, rows, note)
     write_latex(folder / f"{name}.tex", columns, rows, caption=TITLES[name], note=note)
+
+
+def paper_subsets(captioners: Collection[str]) -> Callable[[Row], Figures]:
+    """Table 1 of the paper by our rows; it is one of the paper's five captioners together."""
+    same = set(captioners) == published_captioners()
+    return lambda row: published_subset(str(row["subset"])) if same else {}
+
+
+def paper_captioners(row: Row) -> Figures:
+    """Table 2 of the paper by our rows."""
+    return published_captioner(str(row["subset"]), str(row["captioner"]))
 
 
 def distance_rows(paths: Sequence[Path]) -> list[Row]:

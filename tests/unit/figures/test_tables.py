@@ -13,6 +13,7 @@ import pytest
 
 from groundsynth.errors import InputError
 from groundsynth.figures.caption_tables import subsets
+from groundsynth.figures.published_figures import published_captioners
 from groundsynth.figures.tables import make_tables
 from groundsynth.files import write_json
 from groundsynth.tables import read_table
@@ -74,6 +75,29 @@ def test_table_2_holds_each_captioner_of_each_subset(
     assert float(hybrid["redundancy_percent"]) == pytest.approx(100 / 12)
     assert float(hybrid["clipscore"]) == pytest.approx(30)
     assert float(hybrid["cut_percent"]) == 100
+
+
+def test_captioners_of_the_paper_stand_beside_its_figures(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    paths = []
+    for name in published_captioners():
+        paths.append(tmp_path / f"{name}.json")
+        counts = {"captions": 12, "unique": 11, "redundancy_percent": 100 / 12}
+        write_json(paths[-1], {**counts, "groups": {"real": counts}})
+    folder = make(full_run, legend, tmp_path / "t", redundancies=paths)
+    rows = {row["captioner"]: row for row in read(folder, "table2") if row["subset"] == "real"}
+    row = rows["gemma3-4b_vision"]
+    assert row["redundancy_percent_paper"] == "0.26"
+    assert float(row["redundancy_percent_difference"]) == pytest.approx(100 / 12 - 0.26)
+    assert (row["clipscore_paper"], row["clipscore_difference"]) == ("30.6", "")
+    whole = read(folder, "table1")
+    assert [row["redundancy_percent_paper"] for row in whole] == ["12.85", "8.01"]
+    head = "| Redundancy (%) | in the paper | difference | CLIPScore | in the paper |"
+    assert head in (folder / "table1.md").read_text()
+    fewer = make(full_run, legend, tmp_path / "u", redundancies=paths[:4])
+    assert {row["redundancy_percent_paper"] for row in read(fewer, "table1")} == {""}
+    assert "in the paper" not in (fewer / "table1.md").read_text()
 
 
 def test_two_captioned_synthetic_populations_stand_by_name() -> None:
