@@ -106,6 +106,12 @@ def mix_parts(wildcards):
     return json.dumps(definition, sort_keys=True)
 
 
+def resampling_blocks():
+    """Side in degrees of the blocks that intervals and tests draw; None for single patches."""
+    own = config["statistics"]["block_degrees"]
+    return config["splits"]["block_degrees"] if own is None else own
+
+
 def mask_source(wildcards):
     """Params function: where the masks of the wildcards' population come from."""
     if wildcards.population == "real":

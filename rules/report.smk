@@ -12,7 +12,14 @@ rule make_tables:
         frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
         indices=indices_of("real"),
     output:
-        expand("results/tables/table{n}.{ending}", n=[1, 2, 3, 4], ending=["csv", "md"]),
+        expand(
+            "results/tables/table{n}.{ending}",
+            n=[1, 2, 3, 4],
+            ending=["csv", "md", "tex"],
+        ),
+        cells="results/tables/cells.csv",
+        significance="results/tables/significance.parquet",
+        tests="results/tables/significance.csv",
         composition="results/tables/composition.csv",
         distances="results/tables/distances.csv",
     log:
@@ -26,9 +33,15 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=1,
+        revision=2,
         legend=json_of("legend"),
         clip=clip_name(),
+        mixes=json_of("segmentation/mix_definitions"),
+        confidence=lookup(within=config, dpath="statistics/confidence"),
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        permutations=lookup(within=config, dpath="statistics/permutations"),
+        block_degrees=resampling_blocks(),
+        seed=lookup(within=config, dpath="run/seed"),
         folder=subpath(output.composition, parent=True),
     message:
         "Writing tables 1 to 4"
@@ -37,7 +50,10 @@ rule make_tables:
         "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
         "--compositions {input.compositions:q} --frechets {input.frechets:q} "
         "--indices {input.indices:q} --legend {params.legend:q} --clip-name {params.clip:q} "
-        "--folder {params.folder:q} > {log:q} 2>&1"
+        "--mixes {params.mixes:q} --confidence {params.confidence:q} --resamples "
+        "{params.resamples:q} --permutations {params.permutations:q} --block-degrees "
+        "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} "
+        "> {log:q} 2>&1"
 
 
 rule write_report:

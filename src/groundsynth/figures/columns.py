@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 CELL = {"mix": "Training mix", "architecture": "Architecture", "seed": "Seed"}
+PAPER, DIFFERENCE = "_paper", "_difference"
+"""Endings of the columns that hold the paper's figure, and ours less the paper's."""
+CAPTION_SCORES = ("redundancy_percent", "clipscore")
+"""Columns of tables 1 and 2 that the paper has too."""
 TABLE1 = {
     "subset": "Subset",
     "images": "Images",
     "captions": "Captions",
     "redundancy_percent": "Redundancy (%)",
+    "redundancy_percent_paper": "in the paper",
+    "redundancy_percent_difference": "difference",
     "clipscore": "CLIPScore",
+    "clipscore_paper": "in the paper",
+    "clipscore_difference": "difference",
     "image_text_model": "Image-text model",
 }
 TABLE2 = {
@@ -19,19 +27,42 @@ TABLE2 = {
     "captions": "Captions",
     "unique_captions": "Unique captions",
     "redundancy_percent": "Redundancy (%)",
+    "redundancy_percent_paper": "in the paper",
+    "redundancy_percent_difference": "difference",
     "clipscore": "CLIPScore",
+    "clipscore_paper": "in the paper",
+    "clipscore_difference": "difference",
     "cut_percent": "Cut by the text encoder (%)",
     "image_text_model": "Image-text model",
 }
-TABLE3 = {
-    **CELL,
+SCORES = {
     "f1": "F1",
     "iou": "IoU",
     "precision": "Precision",
     "recall": "Recall",
     "accuracy": "Accuracy",
+}
+CELLS = {
+    **CELL,
+    **SCORES,
     "classes_left_out": "Classes left out",
     "test_patches": "Test patches",
+}
+SIGNIFICANCE = {
+    "table": "Table",
+    "score": "Score",
+    "mix": "Training mix",
+    "baseline": "Compared with",
+    "architecture": "Architecture",
+    "seeds": "Seeds",
+    "unit": "Unit",
+    "units": "Units",
+    "gain": "Gain (points)",
+    "gain_low": "From",
+    "gain_high": "To",
+    "p": "p",
+    "p_corrected": "p (Holm)",
+    "mark": "Significant",
 }
 COMPOSITION = {
     "population": "Population",
@@ -63,23 +94,30 @@ LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest"),
+    *("table", "score", "baseline", "unit", "mark", "source"),
 }
 """Columns that hold names, not figures."""
 
 DISTANCE_COLUMNS = {
     *("distance", "untrained_distance", "real_test_distance", "jensen_shannon_to_real"),
+    *("p", "p_corrected"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""
 
 
-def table4(names: Sequence[str]) -> dict[str, str]:
-    """Columns of table 4: the cell, and the F1 of each class."""
-    return {**CELL, **{CLASS_PREFIX + name: name for name in names}}
+def without_empty(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns without those of the paper's figures that no row has."""
+    return [
+        column
+        for column in columns
+        if not column.endswith((PAPER, DIFFERENCE))
+        or any(row[column] not in (None, "") for row in rows)
+    ]
 
 
 def heading(column: str) -> str:
     """Heading of a column; one that is not listed is read from its name."""
-    for table in (TABLE3, TABLE2, TABLE1, DISTANCES, COMPOSITION, SPLIT_DISTANCES):
+    for table in (CELLS, TABLE2, TABLE1, SIGNIFICANCE, DISTANCES, COMPOSITION, SPLIT_DISTANCES):
         if column in table:
             return table[column]
     if column.startswith(CLASS_PREFIX):

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from groundsynth.figures.segmentation_cells import Cell, read_cells
 from groundsynth.figures.style import nothing_to_draw, panels
 from groundsynth.landcover import Legend
+from groundsynth.segmentation.cells import Cell, read_cells
 from groundsynth.segmentation.metrics import scores
 
 WRITTEN_CELLS, WRITTEN_CLASSES, NAMED_CLASSES = 9, 12, 24

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from groundsynth.evaluation.mix_comparison import MEAN
+
 Rows = Sequence[Mapping[str, str]]
 MOST = 4
 
@@ -27,8 +29,8 @@ def headline_figures(
 
 
 def best_cell(rows: Rows, mixes: Sequence[str] | set[str]) -> Mapping[str, str] | None:
-    """The row of table 3 with the highest F1 among the given mixes; None without any."""
-    found = [row for row in rows if row["mix"] in mixes and row["f1"]]
+    """The architecture of table 3 with the highest F1 among the given mixes; None without any."""
+    found = [r for r in rows if r["mix"] in mixes and r["f1"] and r["architecture"] != MEAN]
     return max(found, key=lambda row: float(row["f1"]), default=None)
 
 

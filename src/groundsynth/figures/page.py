@@ -12,11 +12,13 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from groundsynth.errors import InputError
-from groundsynth.figures.columns import LABELS, heading
-from groundsynth.figures.headline import headline_figures, mixes_of
+from groundsynth.evaluation.mix_comparison import MEAN
+from groundsynth.figures.columns import LABELS, heading, without_empty
+from groundsynth.figures.headline import headline_figures
 from groundsynth.figures.ledger import duration, read_ledger, stage_totals, total_of
 from groundsynth.figures.picture_texts import PICTURES
-from groundsynth.figures.table_files import read_csv, readable
+from groundsynth.figures.score_text import best_text, printed_scores, scores_in
+from groundsynth.figures.table_files import read_csv, read_note, readable
 from groundsynth.files import atomic, read_json, write_json
 from groundsynth.provenance import provenance
 
@@ -72,10 +74,10 @@ def write_page(
 ) -> None:
     """Write the report of a run as one HTML page without outside resources, and its headline.
 
-    Reads the CSV files among ``tables``, PNG ``figures``, the funnel, splits and split distances
-    of the patches (CSV), the Fréchet distances (JSON) and the timing lines at the end of
-    ``logs``/**.log. ``configuration`` is the run's, as JSON. ``headline`` becomes JSON: the page's
-    path and at most four figures (name, value, unit).
+    Reads the CSV files among ``tables`` and the notes in the Markdown files, PNG ``figures``, the
+    funnel, splits and split distances of the patches (CSV), the Fréchet distances (JSON) and the
+    timing lines at the end of ``logs``/**.log. ``configuration`` is the run's, as JSON.
+    ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit).
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
     files["split_distances"] = distances
@@ -88,7 +90,8 @@ def write_page(
         "pictures": {path.stem: read_picture(path) for path in figures},
         "tables": {stem: read_result_table(path) for stem, path in files.items()},
         "clip_name": next((row["image_text_model"] for row in rows.get("table1", [])), None),
-        "gain": gain_of_synthesis(rows.get("table3", []), configuration),
+        "notes": {path.stem: read_note(path) for path in tables if path.suffix == ".md"},
+        "gain": gain_of_synthesis(rows.get("significance", [])),
         "distances": [read_json(path) for path in frechets],
         "costs": costs,
         "stages": stage_totals(costs),
@@ -118,39 +121,52 @@ def read_picture(path: Path) -> Picture:
 def read_result_table(path: Path) -> Table:
     """A CSV table with rounded figures; the best value of each score stands out."""
     columns, rows = read_csv(path)
-    columns = [column for column in columns if column != SAID_ABOVE]
+    source = "data:text/csv;charset=utf-8;base64," + base64.b64encode(path.read_bytes()).decode()
+    if scores := scores_in(columns):
+        return Table(path.name, *_score_entries(rows, scores), source)
+    columns = [column for column in without_empty(columns, rows) if column != SAID_ABOVE]
     headings = [Entry(heading(column), column not in LABELS) for column in columns]
     best = {c: _best(rows, c) for c in columns if c in SCORES and len(rows) > 1}
     entries = [
         [_entry(row[column], column, best.get(column)) for column in columns] for row in rows
     ]
-    source = "data:text/csv;charset=utf-8;base64," + base64.b64encode(path.read_bytes()).decode()
     return Table(path.name, headings, entries, source)
 
 
-def gain_of_synthesis(rows: Sequence[Mapping[str, str]], configuration: Any) -> str:
-    """Each mix with synthetic samples against real patches alone, paired by architecture and seed.
+def _score_entries(
+    rows: Sequence[Mapping[str, str]], scores: Sequence[str]
+) -> tuple[list[Entry], list[list[Entry]]]:
+    """Headings and rows of table 3 or 4; the best score of a single architecture stands out."""
+    printed = printed_scores(rows, scores)
+    headings = [Entry(title, name in scores) for name, title in printed.columns.items()]
+    single = [row for row in rows if row["architecture"] != MEAN]
+    best = {score: best_text(single, score) for score in scores} if len(single) > 1 else {}
+    entries = [
+        [Entry(row[name], name in scores, row[name] == best.get(name)) for name in printed.columns]
+        for row in printed.rows
+    ]
+    return headings, entries
 
-    Pairs, not the best of each side: more mixes would give the synthetic side more draws.
+
+def gain_of_synthesis(rows: Sequence[Mapping[str, str]]) -> str:
+    """Macro F1 of each mix against real patches alone, from the table of tests, in words.
+
+    Over all architectures where there are several; pairs of equal architecture and seed.
     """
-    alone, mixed = mixes_of(configuration)
-    f1 = {(r["mix"], r["architecture"], r["seed"]): float(r["f1"]) for r in rows}
-    parts = []
-    for mix in mixed:
-        pairs = [
-            f1[mix, architecture, seed] - value
-            for (name, architecture, seed), value in f1.items()
-            if name in alone and (mix, architecture, seed) in f1
-        ]
-        if pairs:
-            mean = sum(pairs) / len(pairs)
-            parts.append(f"{mix} {mean:+.2f} points (mean of {len(pairs)} pairs)")
+    found = [row for row in rows if row["table"] == "table3" and row["score"] == "f1"]
+    several = any(row["architecture"] == MEAN for row in found)
+    parts = [_gain(row) for row in found if not several or row["architecture"] == MEAN]
     if not parts:
         return ""
-    return (
-        "Macro F1 against training on real patches alone, in pairs of equal architecture and "
-        f"seed: {'; '.join(parts)}. These are differences of single runs without intervals."
-    )
+    over = "mean over architectures and seeds" if several else "mean over seeds"
+    return f"Macro F1 against {found[0]['baseline']} ({over}): {'; '.join(parts)}."
+
+
+def _gain(row: Mapping[str, str]) -> str:
+    low, high = (f"{float(row[name]):.2f}" for name in ("gain_low", "gain_high"))
+    verdict = f"p {readable(float(row['p_corrected']), 'p')} after correction"
+    verdict += f", a significant {row['mark']}" if row["mark"] else ", not significant"
+    return f"{row['mix']} {float(row['gain']):+.2f} points [{low}, {high}] ({verdict})"
 
 
 def _best(rows: Sequence[Mapping[str, str]], column: str) -> float:

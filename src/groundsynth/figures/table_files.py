@@ -31,7 +31,7 @@ def write_markdown(
     Figures are rounded; ``note`` stands below the table.
     """
     lines = [_line(list(columns.values()))]
-    numeric = [_is_numeric(name, rows) for name in columns]
+    numeric = [is_numeric(name, rows) for name in columns]
     lines.append(_line(["---:" if number else ":---" for number in numeric]))
     lines += [_line([readable(row[name], name) for name in columns]) for row in rows]
     text = "\n".join(lines) + "\n" + (f"\n{note}\n" if note else "")
@@ -50,6 +50,14 @@ def read_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if not reader.fieldnames:
         raise InputError(f"{path} has no header line; delete it and run its stage again.")
     return list(reader.fieldnames), rows
+
+
+def read_note(path: Path) -> str:
+    """The note below a Markdown table that ``write_markdown`` wrote; empty where there is none."""
+    try:
+        return path.read_text("utf-8").partition("\n\n")[2].strip()
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run the stage that writes it.") from None
 
 
 def readable(value: Value, column: str = "") -> str:
@@ -72,5 +80,5 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _is_numeric(name: str, rows: Sequence[Row]) -> bool:
+def is_numeric(name: str, rows: Sequence[Row]) -> bool:
     return bool(rows) and all(not isinstance(row[name], str) for row in rows)

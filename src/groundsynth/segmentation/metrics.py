@@ -1,4 +1,8 @@
-"""Segmentation scores from a matrix of counts; everything printed derives from such matrices."""
+"""Segmentation scores from counts; everything printed derives from them.
+
+Every score needs three counts of each class only (right, true, predicted pixels), which add up
+over patches, so that the scores of a thousand resamples are one matrix product.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 from groundsynth.errors import InputError
 
 NAMES = ("f1", "iou", "precision", "recall")
+MACRO = (*NAMES, "accuracy")
 
 
 def scores(confusion: np.ndarray) -> dict[str, Any]:
@@ -23,31 +28,61 @@ def scores(confusion: np.ndarray) -> dict[str, Any]:
     counts = np.asarray(confusion, np.float64)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"a confusion matrix is square, not {counts.shape}")
-    total = counts.sum()
-    if total == 0:
+    if counts.sum() == 0:
         raise InputError(
             "The confusion matrix is empty: no pixel of the patches is labelled; check the masks."
         )
-    right, truth, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
-    present = truth + predicted > 0
-    by_class = {
-        "f1": _ratio(2 * right, truth + predicted),
-        "iou": _ratio(right, truth + predicted - right),
+    totals = class_totals(counts)
+    by_class = class_scores(totals)
+    return {
+        **{name: float(value) for name, value in macro_scores(totals).items()},
+        "per_class": {name: _listed(by_class[name]) for name in NAMES},
+        "classes_left_out": int(np.isnan(by_class["f1"]).sum()),
+    }
+
+
+def class_totals(confusion: np.ndarray) -> np.ndarray:
+    """[..., K, K] counts -> [..., 3, K]: right, true and predicted pixels of each class."""
+    counts = np.asarray(confusion)
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    return np.stack([right, counts.sum(-1), counts.sum(-2)], axis=-2)
+
+
+def class_scores(totals: np.ndarray) -> dict[str, np.ndarray]:
+    """Totals [..., 3, K] -> each of NAMES as [..., K]; NaN for a class that occurs nowhere."""
+    right, truth, predicted = np.moveaxis(np.asarray(totals, np.float64), -2, 0)
+    both = truth + predicted
+    found = {
+        "f1": _ratio(2 * right, both),
+        "iou": _ratio(right, both - right),
         "precision": _ratio(right, predicted),
         "recall": _ratio(right, truth),
     }
-    return {
-        **{name: float(by_class[name][present].mean()) for name in NAMES},
-        "accuracy": float(right.sum() / total),
-        "per_class": {name: _listed(by_class[name], present) for name in NAMES},
-        "classes_left_out": int((~present).sum()),
-    }
+    return {name: np.where(both > 0, value, np.nan) for name, value in found.items()}
+
+
+def macro_scores(totals: np.ndarray) -> dict[str, np.ndarray]:
+    """Totals [..., 3, K] -> each of MACRO as [...]; NaN where no pixel is labelled."""
+    right, truth, _ = np.moveaxis(np.asarray(totals, np.float64), -2, 0)
+    found = {name: _mean_of_present(values) for name, values in class_scores(totals).items()}
+    labelled = truth.sum(-1)
+    accuracy = np.where(labelled > 0, _ratio(right.sum(-1), labelled), np.nan)
+    return {**found, "accuracy": accuracy}
+
+
+def _mean_of_present(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is a number; NaN where nothing is."""
+    present = ~np.isnan(values)
+    count = present.sum(-1)
+    total = np.where(present, values, 0).sum(-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, and 0 where there is nothing to divide by."""
+    above = np.asarray(above)
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
-def _listed(values: np.ndarray, present: np.ndarray) -> list[float | None]:
-    return [float(v) if there else None for v, there in zip(values, present, strict=True)]
+def _listed(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]

@@ -36,6 +36,10 @@ N36E033,0,0,0,0,0
 N36E036,8,6,1,0,1
 total,20,12,5,2,1
 """
+MIXES: dict[str, Any] = {
+    "real": {"real": True, "unconditional": 0, "conditional": 0},
+    "real+synthetic": {"real": True, "unconditional": 8, "conditional": 0},
+}
 SPLITS = ("train", "train", "validation", "test")
 CAPTIONERS = ("grammar_text", "grammar_hybrid")
 
@@ -95,11 +99,17 @@ class Run:
         return DrawnPopulations(**found, conditions=conditions)
 
     def table_inputs(self) -> dict[str, Any]:
-        """Keyword arguments of make-tables that name files."""
+        """Keyword arguments of make-tables but legend, name of the CLIP model and folder."""
         lists = ("confusions", "redundancies", "caption_scores", "compositions", "frechets")
         return {
             **{name: getattr(self, name) for name in lists},
             "indices": self.indices.get("real", []),
+            "mixes": MIXES,
+            "confidence": 0.95,
+            "resamples": 100,
+            "permutations": 1000,
+            "block_degrees": None,
+            "seed": 1,
         }
 
     def add_real(self, count: int = 12, zones: tuple[str, ...] = ("N36E030", "N36E036")) -> None:
@@ -185,7 +195,7 @@ class Run:
             "architecture": [architecture] * rows,
             "mix": [mix] * rows,
             "seed": [seed] * rows,
-            "patch_id": [f"p{n}" for n in range(rows)],
+            "patch_id": (self.ids["real"] + [f"p{n}" for n in range(rows)])[:rows],
             "counts": counts.reshape(rows, counts[0].size if rows else 0).tolist(),
         }
         write_table(folder / "confusion.parquet", columns, "confusion", {})

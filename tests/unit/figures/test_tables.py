@@ -13,10 +13,21 @@ import pytest
 
 from groundsynth.errors import InputError
 from groundsynth.figures.caption_tables import subsets
+from groundsynth.figures.published_figures import published_captioners
 from groundsynth.figures.tables import make_tables
 from groundsynth.files import write_json
+from groundsynth.tables import read_table
 
-NAMES = ("table1", "table2", "table3", "table4", "composition", "distances")
+NAMES = (
+    "table1",
+    "table2",
+    "table3",
+    "table4",
+    "cells",
+    "significance",
+    "composition",
+    "distances",
+)
 FRECHET = {
     "population": "unconditional",
     "distance": 40.0,
@@ -66,6 +77,29 @@ def test_table_2_holds_each_captioner_of_each_subset(
     assert float(hybrid["cut_percent"]) == 100
 
 
+def test_captioners_of_the_paper_stand_beside_its_figures(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    paths = []
+    for name in published_captioners():
+        paths.append(tmp_path / f"{name}.json")
+        counts = {"captions": 12, "unique": 11, "redundancy_percent": 100 / 12}
+        write_json(paths[-1], {**counts, "groups": {"real": counts}})
+    folder = make(full_run, legend, tmp_path / "t", redundancies=paths)
+    rows = {row["captioner"]: row for row in read(folder, "table2") if row["subset"] == "real"}
+    row = rows["gemma3-4b_vision"]
+    assert row["redundancy_percent_paper"] == "0.26"
+    assert float(row["redundancy_percent_difference"]) == pytest.approx(100 / 12 - 0.26)
+    assert (row["clipscore_paper"], row["clipscore_difference"]) == ("30.6", "")
+    whole = read(folder, "table1")
+    assert [row["redundancy_percent_paper"] for row in whole] == ["12.85", "8.01"]
+    head = "| Redundancy (%) | in the paper | difference | CLIPScore | in the paper |"
+    assert head in (folder / "table1.md").read_text()
+    fewer = make(full_run, legend, tmp_path / "u", redundancies=paths[:4])
+    assert {row["redundancy_percent_paper"] for row in read(fewer, "table1")} == {""}
+    assert "in the paper" not in (fewer / "table1.md").read_text()
+
+
 def test_two_captioned_synthetic_populations_stand_by_name() -> None:
     groups: dict[str, Any] = {"real": {}, "unconditional": {}, "conditional": {}}
     found = subsets({"a": {"groups": groups}, "b": {"groups": {"real": {}}}})
@@ -81,24 +115,121 @@ def test_scores_come_from_summed_counts_in_percent(
     counts[1] = [[0, 0, 0], [0, 10, 0], [0, 0, 0]]
     bare_run.add_cell("real", "fpn", 2024, counts)
     folder = make(bare_run, legend, tmp_path / "t")
-    (row,) = read(folder, "table3")
     f1 = (2 * 8 / (10 + 8) + 2 * 10 / (10 + 12)) / 2  # water occurs nowhere and is left out
-    assert float(row["f1"]) == pytest.approx(100 * f1, abs=1e-9)
-    assert float(row["accuracy"]) == pytest.approx(90)
-    assert (row["classes_left_out"], row["test_patches"], row["seed"]) == ("1", "2", "2024")
+    for name in ("table3", "cells"):
+        (row,) = read(folder, name)
+        assert float(row["f1"]) == pytest.approx(100 * f1, abs=1e-9)
+        assert float(row["accuracy"]) == pytest.approx(90)
+        assert (row["classes_left_out"], row["test_patches"]) == ("1", "2")
+    assert row["seed"] == "2024"
     (by_class,) = read(folder, "table4")
     assert float(by_class["f1_tree"]) == pytest.approx(100 * 16 / 18)
     assert by_class["f1_water"] == ""
+    note = (folder / "table3.md").read_text().splitlines()[-1]
+    assert "2 test patches" in note
+    assert "at most 1 of 3 are left out" in note
+    assert "No mix is compared" in note
 
 
-def test_markdown_is_rounded_and_escaped(
+def one_in(shares: list[float], size: int = 100) -> np.ndarray:
+    """int [N, 3, 3]: of ``size`` pixels of each class, that share is right, the rest is next."""
+    right = np.round(np.array(shares) * size).astype(int)[:, None, None]
+    return right * np.eye(3, dtype=int) + (size - right) * np.roll(np.eye(3, dtype=int), 1, axis=1)
+
+
+def test_gains_are_tested_over_patches_and_marked(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    for seed, shift in ((1, 0.0), (2, 0.02)):
+        for architecture in ("unet", "fpn"):
+            real = np.linspace(0.5, 0.6, 12) + shift
+            better = real + (0.1 if architecture == "unet" else 0.0)
+            bare_run.add_cell("real", architecture, seed, one_in(real.tolist()))
+            bare_run.add_cell("real+synthetic", architecture, seed, one_in(better.tolist()))
+    folder = make(bare_run, legend, tmp_path / "t", permutations=5000)
+    rows = {(row["mix"], row["architecture"]): row for row in read(folder, "table3")}
+    assert list(rows) == [
+        (m, a) for m in ("real", "real+synthetic") for a in ("unet", "fpn", "mean")
+    ]
+    row = rows["real+synthetic", "unet"]
+    assert float(row["f1_gain"]) == pytest.approx(10, abs=0.6)
+    assert float(row["f1_std"]) == pytest.approx(2 / np.sqrt(2), abs=0.2)
+    assert float(row["f1_low"]) < float(row["f1"]) < float(row["f1_high"])
+    assert (row["f1_mark"], row["seeds"], row["unit"]) == ("gain", "2", "patch")
+    assert (row["samples"], rows["real", "fpn"]["samples"]) == ("all samples", "real patches only")
+    assert rows["real+synthetic", "fpn"]["f1_mark"] == ""
+    assert rows["real", "unet"]["f1_gain"] == ""
+    assert row["f1_paper"] == ""  # three classes that the paper has not
+    printed = (folder / "table3.md").read_text().splitlines()
+    assert printed[0].startswith("| Training mix | Architecture | Seeds | F1 |")
+    assert printed[5].startswith("| real+synthetic | unet | 2 | ")
+    assert printed[5].count("↑") == 5
+    assert "corrected for the 15 comparisons" in printed[-1]
+    tests = read(folder, "significance")
+    assert len(tests) == 3 * 5 + 3 * 3
+    stored = read_table(folder / "significance.parquet", "significance").to_pylist()
+    assert [row["p_corrected"] for row in stored] == [float(t["p_corrected"]) for t in tests]
+    assert all(row["p_corrected"] >= row["p"] for row in stored)
+    assert {row["mark"] for row in stored if row["architecture"] == "fpn"} == {""}
+
+
+def test_blocks_are_drawn_as_one_and_few_of_them_prove_nothing(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    for mix, share in (("real", 0.5), ("real+synthetic", 0.9)):
+        bare_run.add_cell(mix, "unet", 1, one_in([share] * 12))
+    folder = make(bare_run, legend, tmp_path / "t", block_degrees=3.0)
+    row = read(folder, "table3")[1]
+    assert (row["test_patches"], row["units"], row["unit"]) == ("12", "2", "block")
+    assert (row["f1_mark"], float(row["f1_gain"])) == ("", pytest.approx(40))
+    note = (folder / "table3.md").read_text().splitlines()[-1]
+    assert "12 test patches in 2 blocks of 3 degrees" in note
+    assert "With 2 blocks no single difference can reach it" in note
+
+
+def test_cells_of_other_test_patches_are_refused(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    bare_run.add_cell("real", "unet", 1, one_in([0.5] * 3))
+    bare_run.add_cell("real", "unet", 2, one_in([0.5] * 4))
+    with pytest.raises(InputError, match="was tested on other patches"):
+        make(bare_run, legend, tmp_path / "t")
+
+
+def test_the_paper_stands_beside_what_it_measured_too(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    names = ("tree", "shrub", "grass", "crop", "built-up", "barren", "water")
+    classes = [{"name": n, "codes": [i + 1], "color": [0, 0, 0]} for i, n in enumerate(names)]
+    bare_run.add_cell("real", "unet", 1, np.full((2, 7, 7), 3))
+    folder = make(bare_run, {"no_data": [0], "classes": classes}, tmp_path / "t", compositions=[])
+    (row,) = read(folder, "table3")
+    assert (row["f1_paper"], row["accuracy_paper"]) == ("76.37", "85.17")
+    assert float(row["f1_difference"]) == pytest.approx(100 / 7 - 76.37)
+    lines = (folder / "table4.md").read_text().splitlines()
+    assert "| paper | 90.92 | 45.86 | 84.25 | 86.82 | 73.86 | 58.98 | 93.88 |" in lines[3]
+    assert "| difference | -76.63 |" in lines[4]
+    assert "arXiv 2603.09625" in lines[-1]
+
+
+def test_markdown_and_latex_are_rounded_and_escaped(
     full_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:
-    legend = {**legend, "classes": [{**legend["classes"][0]}, *legend["classes"][1:]]}
-    full_run.add_cell("a|b", "unet", 2024, np.ones((1, 3, 3), int))
-    lines = (make(full_run, legend, tmp_path / "t") / "table3.md").read_text().splitlines()
-    assert lines[1].startswith("| :--- | :--- | :--- | ---: |")
-    assert "| a\\|b | unet | 2024 | 33.33 | 20.00 |" in lines[-3]
+    full_run.add_cell("a|b_c", "unet", 2024, full_run_counts())
+    folder = make(full_run, legend, tmp_path / "t")
+    lines = (folder / "table3.md").read_text().splitlines()
+    assert lines[-3].startswith(
+        "| a\\|b_c | unet | 1 | 33.33 [33.33, 33.33] | 20.00 [20.00, 20.00] |"
+    )
+    tex = (folder / "table3.tex").read_text().splitlines()
+    assert tex[tex.index(r"\bottomrule") - 1].startswith(
+        r"a\textbar{}b\_c & unet & 1 & 33.33 {[}33.33, 33.33] & 20.00"
+    )
+
+
+def full_run_counts() -> np.ndarray:
+    """Counts of the full run's three test patches, all of them equal."""
+    return np.ones((3, 3, 3), int)
 
 
 def test_distances_and_composition(full_run: Any, legend: dict[str, Any], tmp_path: Path) -> None:
@@ -117,13 +248,16 @@ def test_distances_and_composition(full_run: Any, legend: dict[str, Any], tmp_pa
 def test_without_input_every_table_is_its_header(
     bare_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:
-    empty: dict[str, Any] = {name: [] for name in bare_run.table_inputs()}
+    lists = {k: v for k, v in bare_run.table_inputs().items() if isinstance(v, list)}
+    empty: dict[str, Any] = {name: [] for name in lists}
     folder = make(bare_run, legend, tmp_path / "t", **empty)
     for name in NAMES:
         assert read(folder, name) == []
         assert len((folder / f"{name}.csv").read_text().splitlines()) == 1
     for name in NAMES[:4]:
         assert len((folder / f"{name}.md").read_text().splitlines()) == 2
+        assert r"\midrule" in (folder / f"{name}.tex").read_text()
+    assert len(read_table(folder / "significance.parquet", "significance")) == 0
 
 
 def test_broken_input_is_named_and_leaves_nothing(
