@@ -108,8 +108,8 @@ def mix_parts(wildcards):
 
 def resampling_blocks():
     """Side in degrees of the blocks that intervals and tests draw; None for single patches."""
-    own = config["statistics"]["block_degrees"]
-    return config["splits"]["block_degrees"] if own is None else own
+    own, splits = config["statistics"]["block_degrees"], config["splits"]
+    return splits["block_degrees"] if own is None and splits["method"] == "block" else own
 
 
 def mask_source(wildcards):
