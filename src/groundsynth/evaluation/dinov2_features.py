@@ -44,8 +44,8 @@ def dinov2_extractor(
         digest=digest,
         dimensions=int(model.num_features),
         preprocessing=(
-            f"{preparation.interpolation} with antialias to {rows} x {columns}; mean and deviation "
-            "of ImageNet"
+            f"resized ({preparation.interpolation} with antialias) to {rows} x {columns}, mean and "
+            "deviation of ImageNet"
         ),
         encode=encode,
     )

@@ -40,7 +40,7 @@ def inception_extractor(weights: Path, sha256: str | None, device: torch.device)
         digest=digest,
         dimensions=DIMENSIONS,
         preprocessing=(
-            f"bilinear to {SIDE} x {SIDE} as TensorFlow 1 did it (without antialias); "
+            f"resized bilinearly to {SIDE} x {SIDE} as by TensorFlow 1 (without antialias), "
             "(x - 128) / 128"
         ),
         encode=encode,

@@ -36,6 +36,6 @@ def segmenter_extractor(weights: Path, device: torch.device, precision: str) -> 
         title=about.title,
         digest=about.digest,
         dimensions=int(encoder.out_channels[-1]),
-        preprocessing="not resized; mean and deviation of ImageNet",
+        preprocessing="not resized, mean and deviation of ImageNet",
         encode=encode,
     )
