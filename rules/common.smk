@@ -53,6 +53,7 @@ SYNTHETIC = [
     p for p in ("unconditional", "conditional") if config["synthesis"][p]["samples"]
 ]
 POPULATIONS = ["real", *SYNTHETIC]
+EXTRACTORS = config["evaluation"]["extractors"]
 GENERATORS = [p for p in ("unconditional", "conditional") if config["gan"][p]["train"]]
 CELLS = bool(
     config["segmentation"]["architectures"] and config["segmentation"]["mixes"]
@@ -70,3 +71,4 @@ wildcard_constraints:
     seed="[0-9]+",
     slot="[0-9]+",
     model="[A-Za-z0-9][A-Za-z0-9._+-]*",
+    extractor="segmenter|inception|dinov2",

@@ -155,8 +155,12 @@ def cells_of(name):
 
 def evaluation_files():
     """Everything of the evaluation stage besides redundancy."""
-    distances = [f"results/frechet/{population}.json" for population in SYNTHETIC]
-    return distances + projection_files() + caption_score_files()
+    return distance_files() + projection_files() + caption_score_files()
+
+
+def distance_files():
+    """Distances of each synthetic population in the features of each extractor."""
+    return [f"results/distances/{e}/{p}.json" for e in EXTRACTORS for p in SYNTHETIC]
 
 
 def caption_score_files():
@@ -192,9 +196,31 @@ def captions_here(wildcards):
     ]
 
 
-def features_here(wildcards):
-    """Input function: the feature tables of the wildcards' population."""
-    return tables_of("features", [wildcards.population])
+def extractor_files(wildcards):
+    """Input function: weights of the wildcards' extractor, first, and what describes them."""
+    if wildcards.extractor == "segmenter":
+        return [f"{LABELLER_FOLDER}/model.safetensors", f"{LABELLER_FOLDER}/model.json"]
+    ending = {"inception": "pth", "dinov2": "safetensors"}[wildcards.extractor]
+    return [f"resources/models/features/{wildcards.extractor}.{ending}"]
+
+
+def real_features(wildcards):
+    """Input function: the real feature tables by the wildcards' extractor."""
+    return tables_of(f"features/{wildcards.extractor}", ["real"])
+
+
+def first_features(wildcards):
+    """Input function: feature tables of the shards that the distances' samples come from."""
+    files = tables_of(f"features/{wildcards.extractor}", [wildcards.population])
+    size = config["synthesis"][wildcards.population]["shard_size"]
+    return files[: ceil(config["evaluation"]["distance_samples"] / size)]
+
+
+def projected_features():
+    """Feature tables of all populations by the extractor of the projections."""
+    return tables_of(
+        f"features/{config['evaluation']['projection_extractor']}", POPULATIONS
+    )
 
 
 def shards_if(population, files):

@@ -100,6 +100,17 @@ def memory(mb):
     return lambda wildcards, attempt: mb * attempt
 
 
+def extractor_weights(wildcards):
+    """Params function: the weights file of the wildcards' extractor."""
+    return extractor_files(wildcards)[0]
+
+
+def extractor_value(key):
+    """Params function: a value of the wildcards' extractor; none for the run's own segmenter."""
+    definitions = config["evaluation"]["extractor_definitions"]
+    return lambda wildcards: definitions.get(wildcards.extractor, {}).get(key)
+
+
 def mix_parts(wildcards):
     """Params function: the parts of the wildcards' mix as JSON text."""
     definition = config["segmentation"]["mix_definitions"][wildcards.mix]

@@ -9,7 +9,7 @@ rule make_tables:
         ),
         caption_scores=caption_score_files(),
         compositions=tables_of("composition", POPULATIONS),
-        frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
+        measured=distance_files(),
         indices=indices_of("real"),
     output:
         expand(
@@ -22,6 +22,7 @@ rule make_tables:
         tests="results/tables/significance.csv",
         composition="results/tables/composition.csv",
         distances="results/tables/distances.csv",
+        distances_text="results/tables/distances.md",
     log:
         "logs/make_tables.log",
     benchmark:
@@ -33,7 +34,7 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=2,
+        revision=3,
         legend=json_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
@@ -48,7 +49,7 @@ rule make_tables:
     shell:
         "python -m groundsynth make-tables --confusions {input.confusions:q} "
         "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
-        "--compositions {input.compositions:q} --frechets {input.frechets:q} "
+        "--compositions {input.compositions:q} --measured {input.measured:q} "
         "--indices {input.indices:q} --legend {params.legend:q} --clip-name {params.clip:q} "
         "--mixes {params.mixes:q} --confidence {params.confidence:q} --resamples "
         "{params.resamples:q} --permutations {params.permutations:q} --block-degrees "
@@ -77,7 +78,7 @@ rule write_report:
         funnel="results/patches/funnel.csv",
         splits="results/patches/splits.csv",
         distances="results/patches/distances.csv",
-        frechets=expand("results/frechet/{population}.json", population=SYNTHETIC),
+        measured=distance_files(),
     output:
         page="results/report/index.html",
         headline="results/report/headline.json",
@@ -142,7 +143,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=3,
+        revision=4,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
@@ -164,6 +165,6 @@ rule write_report:
         "--histories {input.histories:q} --coordinates {input.coordinates:q} "
         "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
         "--seed {params.seed:q} --tables {input.tables:q} --funnel {input.funnel:q} "
-        "--splits {input.splits:q} --distances {input.distances:q} --frechets {input.frechets:q} "
+        "--splits {input.splits:q} --distances {input.distances:q} --measured {input.measured:q} "
         "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} "
         "--page {output.page:q} --headline {output.headline:q} > {log:q} 2>&1"

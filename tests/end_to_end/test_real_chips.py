@@ -130,7 +130,9 @@ def test_both_generators_learned_and_were_sampled(finished: Path, population: st
     assert images.shape == (6, SIZE, SIZE, 3)
     masks = [np.load(p) for p in sorted((results / "labels" / population).glob("*.masks.npy"))]
     assert set(np.unique(np.concatenate(masks))) <= {*range(len(CODES)), 255}
-    distances = json.loads((results / "frechet" / f"{population}.json").read_text("utf-8"))
+    distances = json.loads(
+        (results / "distances" / "segmenter" / f"{population}.json").read_text("utf-8")
+    )
     assert distances["counts"]["synthetic"] == len(images)
 
 

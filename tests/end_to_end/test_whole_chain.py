@@ -107,9 +107,12 @@ def test_training_in_slots_leaves_receipts_and_a_history(results: Path) -> None:
 
 def test_distances_and_projections(results: Path) -> None:
     for population, count in SAMPLES.items():
-        distances = json.loads((results / "frechet" / f"{population}.json").read_text("utf-8"))
-        assert distances["counts"]["synthetic"] == count
-        assert min(distances[name] for name in ("distance", "untrained_distance", "floor")) >= 0
+        path = results / "distances" / "segmenter" / f"{population}.json"
+        found = json.loads(path.read_text("utf-8"))
+        assert found["counts"]["synthetic"] == count
+        for measures in (found, found["untrained"], found["floor"]):
+            assert measures["distance"] >= 0
+            assert np.isfinite(measures["kernel_distance"])
     places = pq.read_table(results / "projection" / "tsne.parquet")
     everything = [name for p in ("real", *SAMPLES) for name in ids_of(results, p)]
     assert sorted(places["id"].to_pylist()) == sorted(everything)
@@ -123,7 +126,7 @@ def test_tables_have_their_rows(results: Path) -> None:
         "grammar_hybrid",
     }
     assert {row["subset"] for row in rows(results, "table1")} >= {"all", "real"}
-    assert {row["population"] for row in rows(results, "distances")} == set(SAMPLES)
+    assert {row["population"] for row in rows(results, "distances")} == {"real", *SAMPLES}
     assert {row["class"] for row in rows(results, "composition")} >= set(CLASSES)
 
 

@@ -17,7 +17,8 @@ Plans = Callable[[str], Any]
 
 # 160 imagery tiles in 28 label tiles; 300,000 unconditional samples in 15 shards, 80,182
 # conditional ones in 5; 6 architectures x 6 mixes; 5 captioners of the real and the unconditional
-# shards.
+# shards. Inception and DINOv2 see the real shards and the first three (50,000 samples) of each
+# synthetic population, the segmenter all (for the projections).
 PAPER = {
     "fetch_imagery": 160,
     "fetch_labels": 28,
@@ -38,8 +39,9 @@ PAPER = {
     "score_redundancy": 5,
     "fetch_clip": 1,
     "score_captions": 28 + 15,
-    "extract_features": 28 + 15 + 5,
-    "measure_frechet": 2,
+    "fetch_feature_weights": 2,
+    "extract_features": 28 + 15 + 5 + 2 * (28 + 3 + 3),
+    "measure_distances": 3 * 2,
     "project_features": 2,
     "make_tables": 1,
     "write_report": 1,
@@ -64,7 +66,7 @@ DEMO = {
     "train_clip": 1,
     "score_captions": 3,
     "extract_features": 4,
-    "measure_frechet": 2,
+    "measure_distances": 2,
     "project_features": 1,
     "make_tables": 1,
     "write_report": 1,

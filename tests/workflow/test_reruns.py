@@ -24,7 +24,7 @@ AFTER_SEGMENTATION = {
     "score_redundancy": 2,
     "score_captions": 1,
     "extract_features": 4,
-    "measure_frechet": 2,
+    "measure_distances": 2,
     "project_features": 1,
     **END,
 }
@@ -44,7 +44,7 @@ AFTER_UNCONDITIONAL_SAMPLES = {
     "score_captions": 1,
     "train_segmentation": 2,  # those whose mix holds them
     "extract_features": 1,
-    "measure_frechet": 1,
+    "measure_distances": 1,
     "project_features": 1,
     **END,
 }
@@ -67,7 +67,7 @@ AFTER_A_NEW_TILE = {
     "train_clip": 1,
     "score_captions": 3 + 1,
     "extract_features": 3 + 2,
-    "measure_frechet": 2,
+    "measure_distances": 2,
     "project_features": 1,
     **END,
 }
@@ -77,6 +77,7 @@ OVERLAYS: dict[str, dict[str, int]] = {
     "gan: {conditional: {slots: 1, kimg: 8, batch: 8}}": {},
     "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
     "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
+    "evaluation: {neighbours: 3}": {"measure_distances": 2, **END},
     # 0 becomes 1 where another parameter is 0 and a third one 1.
     "synthesis: {unconditional: {first_seed: 1}}": AFTER_UNCONDITIONAL_SAMPLES,
     "source: {area: {west: 29.1, south: 36.1, east: 33.9, north: 36.9}}": AFTER_A_NEW_TILE,

@@ -12,7 +12,8 @@ from torch import nn
 
 from groundsynth.device import autocast, loss_scaler, require_precision, select_device
 from groundsynth.evaluation.clip_data import Pairs
-from groundsynth.evaluation.clip_model import ClipModel, preparation_of, prepare_images
+from groundsynth.evaluation.clip_model import ClipModel, preparation_of
+from groundsynth.evaluation.image_preparation import prepare_images
 
 VOCABULARY, CONTEXT = 49408, 77
 WARM_UP = 0.1

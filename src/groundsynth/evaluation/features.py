@@ -1,23 +1,15 @@
-"""The verb ``extract-features``: what a trained segmentation encoder sees in an image."""
+"""The verb ``extract-features``: what a network sees in the images of a shard."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from groundsynth.device import Precision, autocast, select_device
+from groundsynth.device import Precision, select_device
 from groundsynth.errors import InputError
+from groundsynth.evaluation.extractors import ExtractorName, load_extractor
 from groundsynth.evaluation.feature_tables import write_features
 from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
-from groundsynth.segmentation.data import batches_in_order
-from groundsynth.segmentation.models import Description, load_model
-from groundsynth.segmentation.patch_sizes import check_patch_size
-from groundsynth.segmentation.preprocessing import as_images, standardise
 from groundsynth.shards import open_array
 from groundsynth.tables import read_table
 
@@ -27,7 +19,10 @@ def extract_features(
     images: Path,
     index: Path,
     population: str,
-    model: Path,
+    extractor: ExtractorName,
+    weights: Path,
+    network: str | None,
+    sha256: str | None,
     batch: int,
     device: str,
     precision: Precision,
@@ -35,56 +30,31 @@ def extract_features(
 ) -> None:
     """Write the feature vector of every image of a shard.
 
-    Reads images uint8 (N, H, W, 3) with their index and a trained segmentation model; writes the
-    table ``features``: the last stage of the encoder, averaged over the image (paper, section on
-    the distribution of the synthetic images).
+    Reads images uint8 (N, H, W, 3) with their index and the weights of a feature extractor (a
+    trained segmentation model with its description beside it, torch-fidelity's Inception file,
+    timm's DINOv2 file); writes the table ``features``. ``network``, ``sha256``: as in
+    ``load_extractor``.
     """
     place = select_device(device)
-    network, about = load_model(model, place)
-    pictures = open_array(images, dimensions=4)
-    schema, key = (
-        ("real_index", "patch_id") if population == "real" else ("synthetic_index", "sample_id")
+    encoder = load_extractor(
+        extractor, weights, network=network, sha256=sha256, device=place, precision=precision
     )
-    ids = read_table(index, schema, [key])[key].to_pylist()
+    pictures = open_array(images, dimensions=4)
+    ids = _ids(index, population)
     if len(ids) != len(pictures):
         raise InputError(
             f"{images} has {len(pictures)} rows and {index} {len(ids)}; delete both and run the "
             "stage that writes them again."
         )
     with Progress("features", len(ids), "img") as progress:
-        vectors = features_of(
-            network,
-            about,
-            pictures,
-            batch=batch,
-            device=place,
-            precision=precision,
-            progress=progress,
-        )
-    parameters = {"model": about.title, "digest": about.digest, "precision": precision}
-    record = provenance("extract-features", parameters, [images, index, model])
-    write_features(output, population, ids, about.title, vectors, record)
+        vectors = encoder.vectors(pictures, batch, progress)
+    parameters = {"precision": precision, "digest": encoder.digest, **encoder.description}
+    record = provenance("extract-features", parameters, [images, index, weights])
+    write_features(output, population, ids, encoder.title, vectors, record)
 
 
-def features_of(
-    model: nn.Module,
-    about: Description,
-    images: np.ndarray,
-    *,
-    batch: int,
-    device: torch.device,
-    precision: str,
-    progress: Progress | None = None,
-) -> np.ndarray:
-    """float32 [N, D] pooled features of the encoder's last stage, of uint8 [N, H, W, 3] images."""
-    check_patch_size(about.architecture, images.shape[1])
-    encoder: Any = model.get_submodule("encoder")
-    found = [np.zeros((0, encoder.out_channels[-1]), np.float32)]
-    for rows in batches_in_order(len(images), batch):
-        with torch.inference_mode(), autocast(device, precision):
-            x = standardise(as_images(images[rows], device), about.mean, about.std)
-            pooled = encoder(x)[-1].float().mean((2, 3))
-        found.append(pooled.cpu().numpy())
-        if progress is not None:
-            progress.advance(len(rows))
-    return np.concatenate(found)
+def _ids(index: Path, population: str) -> list[str]:
+    real = population == "real"
+    schema, key = ("real_index", "patch_id") if real else ("synthetic_index", "sample_id")
+    ids: list[str] = read_table(index, schema, [key])[key].to_pylist()
+    return ids

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,19 +25,6 @@ class Moments:
         mean = values.mean(0)
         centred = values - mean
         return cls(len(values), mean, centred.T @ centred)
-
-    @classmethod
-    def of_parts(cls, parts: Iterable[np.ndarray], what: str) -> Moments:
-        """Moments of all parts together; InputError, naming ``what``, where there is no vector."""
-        total: Moments | None = None
-        for part in parts:
-            if len(part):
-                total = cls.of(part) if total is None else total + cls.of(part)
-        if total is None:
-            raise InputError(
-                f"There are no features of {what}; run the stage that extracts them again."
-            )
-        return total
 
     def __add__(self, other: Moments) -> Moments:
         """Moments of both sets together (Chan, Golub and LeVeque 1983)."""

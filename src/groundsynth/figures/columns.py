@@ -72,14 +72,29 @@ COMPOSITION = {
     "present_percent": "In so many images (%)",
     "jensen_shannon_to_real": "Jensen-Shannon distance to real",
 }
-DISTANCES = {
-    "population": "Population",
-    "samples": "Samples",
-    "distance": "Fréchet distance",
-    "untrained_distance": "Untrained generator",
-    "percent_of_untrained": "Of the untrained (%)",
-    "real_test_distance": "Real test split",
+FEATURE_MODEL = {
     "feature_model": "Feature model",
+    "dimensions": "Dimensions",
+    "preprocessing": "Resizing and scaling",
+    "weights_digest": "SHA-256 of the weights",
+}
+DISTANCES = {
+    "extractor": "Features",
+    "population": "Population",
+    "compared": "Compared",
+    "images": "Images",
+    "train_patches": "Train patches",
+    "distance": "Fréchet distance",
+    "percent_of_untrained": "Of the untrained (%)",
+    "images_chosen": "Images chosen",
+    "train_patches_chosen": "Train patches chosen",
+    "kernel_distance": "Kernel distance",
+    "kernel_deviation": "Its deviation",
+    "manifold_precision": "Precision",
+    "manifold_recall": "Recall",
+    "density": "Density",
+    "coverage": "Coverage",
+    **FEATURE_MODEL,
 }
 SPLIT_DISTANCES = {
     "split": "Split",
@@ -95,11 +110,13 @@ LABELS = {
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest"),
     *("table", "score", "baseline", "unit", "mark", "source"),
+    *("extractor", "compared", "preprocessing", "weights_digest"),
 }
 """Columns that hold names, not figures."""
 
 DISTANCE_COLUMNS = {
-    *("distance", "untrained_distance", "real_test_distance", "jensen_shannon_to_real"),
+    *("distance", "kernel_distance", "kernel_deviation", "jensen_shannon_to_real"),
+    *("manifold_precision", "manifold_recall", "density", "coverage"),
     *("p", "p_corrected"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""

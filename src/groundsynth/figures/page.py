@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from groundsynth.errors import InputError
 from groundsynth.evaluation.mix_comparison import MEAN
-from groundsynth.figures.columns import LABELS, heading, without_empty
+from groundsynth.figures.columns import FEATURE_MODEL, LABELS, heading, without_empty
 from groundsynth.figures.headline import headline_figures
 from groundsynth.figures.ledger import duration, read_ledger, stage_totals, total_of
 from groundsynth.figures.picture_texts import PICTURES
@@ -24,8 +24,8 @@ from groundsynth.provenance import provenance
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SCORES = ("f1", "iou", "precision", "recall", "accuracy")
-SAID_ABOVE = "image_text_model"
-"""A column that the page leaves out: the heading of the table says it."""
+SAID_BESIDE = {"image_text_model", *FEATURE_MODEL}
+"""Columns that the page leaves out: the text beside the table says it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def write_page(
     funnel: Path,
     splits: Path,
     distances: Path,
-    frechets: list[Path],
+    measured: list[Path],
     configuration: Any,
     logs: Path,
     page: Path,
@@ -75,8 +75,8 @@ def write_page(
     """Write the report of a run as one HTML page without outside resources, and its headline.
 
     Reads the CSV files among ``tables`` and the notes in the Markdown files, PNG ``figures``, the
-    funnel, splits and split distances of the patches (CSV), the Fréchet distances (JSON) and the
-    timing lines at the end of ``logs``/**.log. ``configuration`` is the run's, as JSON.
+    funnel, splits and split distances of the patches (CSV), the ``measured`` distances (JSON) and
+    the timing lines at the end of ``logs``/**.log. ``configuration`` is the run's, as JSON.
     ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit).
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
@@ -92,7 +92,7 @@ def write_page(
         "clip_name": next((row["image_text_model"] for row in rows.get("table1", [])), None),
         "notes": {path.stem: read_note(path) for path in tables if path.suffix == ".md"},
         "gain": gain_of_synthesis(rows.get("significance", [])),
-        "distances": [read_json(path) for path in frechets],
+        "distances": [read_json(path) for path in measured],
         "costs": costs,
         "stages": stage_totals(costs),
         "total": total_of(costs),
@@ -124,7 +124,7 @@ def read_result_table(path: Path) -> Table:
     source = "data:text/csv;charset=utf-8;base64," + base64.b64encode(path.read_bytes()).decode()
     if scores := scores_in(columns):
         return Table(path.name, *_score_entries(rows, scores), source)
-    columns = [column for column in without_empty(columns, rows) if column != SAID_ABOVE]
+    columns = [column for column in without_empty(columns, rows) if column not in SAID_BESIDE]
     headings = [Entry(heading(column), column not in LABELS) for column in columns]
     best = {c: _best(rows, c) for c in columns if c in SCORES and len(rows) > 1}
     entries = [

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from groundsynth.composition.statistics import compare_populations, population_compositions
-from groundsynth.errors import InputError
 from groundsynth.evaluation.mix_comparison import compare_mixes
 from groundsynth.evaluation.sampling_units import units_of
 from groundsynth.evaluation.significance import Resampling
@@ -21,12 +20,12 @@ from groundsynth.figures.caption_tables import (
 from groundsynth.figures.columns import (
     CAPTION_SCORES,
     COMPOSITION,
-    DISTANCES,
     SIGNIFICANCE,
     TABLE1,
     TABLE2,
     without_empty,
 )
+from groundsynth.figures.distance_tables import read_distances, write_distances
 from groundsynth.figures.latex import write_latex
 from groundsynth.figures.published_figures import (
     Figures,
@@ -46,7 +45,6 @@ from groundsynth.figures.segmentation_tables import (
     significance_rows,
 )
 from groundsynth.figures.table_files import Row, write_csv, write_markdown
-from groundsynth.files import read_json
 from groundsynth.landcover import Legend
 from groundsynth.provenance import provenance
 from groundsynth.segmentation.cells import Cell, read_cells
@@ -71,7 +69,7 @@ def make_tables(
     redundancies: list[Path],
     caption_scores: list[Path],
     compositions: list[Path],
-    frechets: list[Path],
+    measured: list[Path],
     indices: list[Path],
     legend: dict[str, Any],
     clip_name: str,
@@ -89,7 +87,8 @@ def make_tables(
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
     digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; cells.csv (each training by
     itself); significance.csv and .parquet (the tests between mixes); composition.csv (class
-    totals in percent, distances to the real population) and distances.csv (Fréchet distances).
+    totals in percent, distances to the real population); distances.csv and .md (distances in the
+    features of each extractor).
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
     test patches, or blocks of ``block_degrees``; see evaluation.significance.
     """
@@ -105,7 +104,7 @@ def make_tables(
         ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
     ]
     shares = compare_populations(populations, classes.names)
-    distances = distance_rows(frechets)
+    distances = read_distances(measured)
     for name, columns, rows, paper in captions:
         both = beside_paper(rows, paper, CAPTION_SCORES)
         write_csv(folder / f"{name}.csv", list(columns), both)
@@ -114,7 +113,7 @@ def make_tables(
     resampling = Resampling(confidence, resamples, permutations, seed)
     _segmentation_tables(cells, mixes, classes.names, indices, block_degrees, resampling, folder)
     write_csv(folder / "composition.csv", list(COMPOSITION), shares)
-    write_csv(folder / "distances.csv", list(DISTANCES), distances)
+    write_distances(folder, distances)
 
 
 def _segmentation_tables(
@@ -170,29 +169,3 @@ def paper_subsets(captioners: Collection[str]) -> Callable[[Row], Figures]:
 def paper_captioners(row: Row) -> Figures:
     """Table 2 of the paper by our rows."""
     return published_captioner(str(row["subset"]), str(row["captioner"]))
-
-
-def distance_rows(paths: Sequence[Path]) -> list[Row]:
-    """Fréchet distances to the real train split, beside those of the untrained generator and of
-    the real test split; InputError when a file lacks them."""
-    rows: list[Row] = []
-    for path in paths:
-        found = read_json(path)
-        try:
-            ratio = found["ratio"]
-            rows.append(
-                {
-                    "population": found["population"],
-                    "samples": found["counts"]["synthetic"],
-                    "distance": found["distance"],
-                    "untrained_distance": found["untrained_distance"],
-                    "percent_of_untrained": None if ratio is None else 100 * ratio,
-                    "real_test_distance": found["floor"],
-                    "feature_model": found["feature_model"],
-                }
-            )
-        except KeyError as missing:
-            raise InputError(
-                f"{path} has no {missing}; delete it and run its stage again."
-            ) from None
-    return rows

@@ -17,12 +17,11 @@ from groundsynth.errors import ConfigurationError, FetchError, InputError
 from groundsynth.evaluation import clip_weights, clipscore
 from groundsynth.evaluation.clip_model import (
     ClipModel,
-    ImagePreparation,
     load_clip,
-    prepare_images,
 )
 from groundsynth.evaluation.clip_training import preprocess_of, tiny_config
 from groundsynth.evaluation.clip_weights import fetch_clip, save_clip
+from groundsynth.evaluation.image_preparation import ImagePreparation, prepare_images
 from groundsynth.files import write_json
 from groundsynth.shards import write_array
 from groundsynth.tables import read_table, write_table

@@ -11,6 +11,7 @@ import torch
 from groundsynth.errors import InputError
 from groundsynth.evaluation.feature_tables import feature_model, read_features, write_features
 from groundsynth.evaluation.features import extract_features
+from groundsynth.provenance import digest_of
 from groundsynth.segmentation.architectures import build_model
 from groundsynth.segmentation.models import Description, save_model
 from groundsynth.segmentation.preprocessing import IMAGENET_MEAN, IMAGENET_STD
@@ -57,7 +58,10 @@ def extract(tmp_path: Path, model: Path, count: int = 5, **changes: Any) -> Path
         "images": images,
         "index": index,
         "population": "unconditional",
-        "model": model,
+        "extractor": "segmenter",
+        "weights": model,
+        "network": None,
+        "sha256": None,
         "batch": 2,
         "device": "cpu",
         "precision": "float32",
@@ -86,7 +90,9 @@ def test_features_are_the_mean_of_the_last_stage(tmp_path: Path, model: Path) ->
 def test_features_name_the_model_that_made_them(tmp_path: Path, model: Path) -> None:
     path = extract(tmp_path, model)
     assert feature_model([path]).startswith(f"segformer/{ENCODER}/")
-    assert read_provenance(path)["parameters"]["digest"]
+    said = read_provenance(path)["parameters"]
+    assert (said["weights_digest"], said["extractor"]) == (digest_of(model), "segmenter")
+    assert "not resized" in said["preprocessing"]
     other = tmp_path / "other.parquet"
     write_features(other, "real", ["a"], "another", np.zeros((1, 3)), {})
     with pytest.raises(InputError, match="come from different models"):

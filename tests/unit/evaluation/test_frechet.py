@@ -6,7 +6,6 @@ from scipy import linalg
 
 from groundsynth.errors import InputError
 from groundsynth.evaluation.frechet import frechet_distance
-from groundsynth.evaluation.moments import Moments
 
 
 def by_matrix_root(a: np.ndarray, b: np.ndarray) -> float:
@@ -78,22 +77,12 @@ def test_float32_features_are_computed_in_float64() -> None:
     assert frechet_distance(a, b) == expected
 
 
-def test_moments_of_shards_are_those_of_the_whole() -> None:
-    values = correlated(np.random.default_rng(4), 70, 5) + 1e4
-    joined = Moments.of_parts(np.split(values, [0, 1, 33]), "parts")
-    assert joined.count == 70
-    assert joined.mean == pytest.approx(values.mean(0), rel=1e-12)
-    assert joined.covariance == pytest.approx(np.cov(values, rowvar=False), rel=1e-8)
-
-
 def test_what_has_no_distance_is_refused() -> None:
     values = np.random.default_rng(5).normal(size=(9, 4))
     with pytest.raises(InputError, match="at least 2 feature vectors, not 1"):
         frechet_distance(values[:1], values)
     with pytest.raises(InputError, match="of 4 and of 3 dimensions"):
         frechet_distance(values, values[:, :3])
-    with pytest.raises(InputError, match="no features of ghosts"):
-        Moments.of_parts([values[:0]], "ghosts")
     values[3, 2] = np.nan
     with pytest.raises(InputError, match="no numbers"):
         frechet_distance(values, values)

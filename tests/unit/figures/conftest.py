@@ -67,7 +67,7 @@ class Run:
     caption_scores: list[Path] = field(default_factory=list)
     histories: list[Path] = field(default_factory=list)
     coordinates: list[Path] = field(default_factory=list)
-    frechets: list[Path] = field(default_factory=list)
+    measured: list[Path] = field(default_factory=list)
 
     def figure_inputs(self) -> dict[str, Any]:
         """Keyword arguments of draw_figures that name files."""
@@ -100,7 +100,7 @@ class Run:
 
     def table_inputs(self) -> dict[str, Any]:
         """Keyword arguments of make-tables but legend, name of the CLIP model and folder."""
-        lists = ("confusions", "redundancies", "caption_scores", "compositions", "frechets")
+        lists = ("confusions", "redundancies", "caption_scores", "compositions", "measured")
         return {
             **{name: getattr(self, name) for name in lists},
             "indices": self.indices.get("real", []),
@@ -111,6 +111,38 @@ class Run:
             "block_degrees": None,
             "seed": 1,
         }
+
+    def add_distances(self, extractor: str, population: str, ratio: float) -> Path:
+        """Distances of 8 samples of a population in the features of an extractor."""
+        names = (
+            "kernel_distance",
+            "kernel_deviation",
+            "density",
+            "coverage",
+            "precision",
+            "recall",
+        )
+        values = dict(zip(names, (0.004123, 0.001, 1.25, 0.5, 0.75, 0.625), strict=True))
+        counts = {"real_train": 9, "real_test": 3, "synthetic": 8, "untrained": 4}
+        record = {
+            "population": population,
+            "extractor": extractor,
+            "feature_model": f"{extractor}-net",
+            "weights_digest": "0" * 64,
+            "preprocessing": "resized",
+            "dimensions": 2048,
+            "distance": 100 * ratio,
+            **values,
+            "ratio": ratio,
+            "untrained": {"distance": 100.0, **values},
+            "floor": {"distance": 1.5, **dict.fromkeys(names)},
+            "counts": counts,
+            "chosen": {name: min(count, 7) for name, count in counts.items()},
+        }
+        path = self.folder / f"results/distances/{extractor}/{population}.json"
+        write_json(path, record)
+        self.measured.append(path)
+        return path
 
     def add_real(self, count: int = 12, zones: tuple[str, ...] = ("N36E030", "N36E036")) -> None:
         """Real patches of two tiles (UTM zones 36 and 37 meet at 36 degrees east)."""

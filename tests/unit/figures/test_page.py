@@ -19,7 +19,7 @@ from groundsynth.figures.page import (
 )
 from groundsynth.figures.style import nothing_to_draw, save_figure, styled
 from groundsynth.figures.tables import make_tables
-from groundsynth.files import read_json, write_json
+from groundsynth.files import read_json
 
 CONFIGURATION = {
     "run": {"name": "demo", "seed": 1},
@@ -91,7 +91,7 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
         "funnel": folder / "patches/funnel.csv",
         "splits": folder / "patches/splits.csv",
         "distances": folder / "patches/distances.csv",
-        "frechets": run.frechets,
+        "measured": run.measured,
         "configuration": CONFIGURATION,
         "logs": run.folder / "logs",
         "page": folder / "report/index.html",
@@ -102,27 +102,12 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
     return inputs["page"], read_json(inputs["headline"])
 
 
-def add_frechet(run: Any, population: str, ratio: float) -> None:
-    """A Fréchet distance of a population."""
-    path = run.folder / f"results/frechet/{population}.json"
-    record = {
-        "population": population,
-        "distance": 100 * ratio,
-        "untrained_distance": 100.0,
-        "ratio": ratio,
-        "floor": 1.5,
-        "counts": {"synthetic": 8},
-        "feature_model": "unet",
-    }
-    write_json(path, record)
-    run.frechets.append(path)
-
-
 @pytest.fixture
 def reported(full_run: Any, legend: dict[str, Any]) -> tuple[Page, Any, str]:
     """The page, parsed; the headline; the page as text."""
-    add_frechet(full_run, "unconditional", 0.25)
-    add_frechet(full_run, "conditional", 0.125)
+    for extractor, scale in (("segmenter", 0.5), ("inception", 1.0)):
+        full_run.add_distances(extractor, "unconditional", 0.25 * scale)
+        full_run.add_distances(extractor, "conditional", 0.125 * scale)
     timing = {"import_seconds": 2.0, "work_seconds": 6.0, "peak_mb": 400}
     full_run.add_log("cut_patches/a.log", verb="cut-patches", **timing)
     page, headline = write(full_run, legend, name="demo <b>1</b>")
@@ -175,7 +160,11 @@ def test_the_page_says_what_was_measured(reported: tuple[Page, Any, str]) -> Non
     assert "1 finished jobs took 8.0 s" in words
     assert "2.0 s (25%) went into importing" in words
     assert "mix_definitions:" in words
-    assert "not the Inception-based FID" in words
+    assert "inception unconditional samples 8 9 25 25.00 7 7 0.00412 0.001 0.75 0.625" in words
+    assert "inception real test split 3 9 1.5 — 3 7 — —" in words
+    network = "inception: inception-net, 2048 dimensions, images resized, SHA-256 of the weights"
+    assert f"{network} {'0' * 64}." in words
+    assert "feature model" not in words.lower()  # said below the table, not in it
     assert text.count("<strong>") >= 4 + 5  # headline, and the best of five scores
 
 
@@ -186,6 +175,7 @@ def test_the_headline_has_the_four_telling_figures(reported: tuple[Page, Any, st
     assert len(values) == 4
     assert values[1:] == [25, 12.5, pytest.approx(5)]
     assert "real patches only" in headline["figures"][0]["name"]
+    assert headline["figures"][1]["name"].endswith("unconditional samples, by inception")
     assert 0 < values[0] < 100
     assert all(set(figure) == {"name", "value", "unit"} for figure in headline["figures"])
 

@@ -28,15 +28,6 @@ NAMES = (
     "composition",
     "distances",
 )
-FRECHET = {
-    "population": "unconditional",
-    "distance": 40.0,
-    "untrained_distance": 160.0,
-    "ratio": 0.25,
-    "floor": None,
-    "counts": {"real_train": 6, "real_test": 1, "synthetic": 8, "untrained": 4},
-    "feature_model": "unet",
-}
 
 
 def read(folder: Path, name: str) -> list[dict[str, str]]:
@@ -233,12 +224,36 @@ def full_run_counts() -> np.ndarray:
 
 
 def test_distances_and_composition(full_run: Any, legend: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "unconditional.json"
-    write_json(path, FRECHET)
-    folder = make(full_run, legend, tmp_path / "t", frechets=[path])
-    (row,) = read(folder, "distances")
-    assert (row["percent_of_untrained"], row["samples"]) == ("25.0", "8")
-    assert row["real_test_distance"] == ""
+    paths = [
+        full_run.add_distances(extractor, population, ratio)
+        for extractor in ("segmenter", "inception")
+        for population, ratio in (("unconditional", 0.25), ("conditional", 0.5))
+    ]
+    folder = make(full_run, legend, tmp_path / "t", measured=paths)
+    rows = read(folder, "distances")
+    assert [(r["extractor"], r["population"], r["compared"]) for r in rows] == [
+        (extractor, *rest)
+        for extractor in ("segmenter", "inception")
+        for rest in (
+            ("unconditional", "samples"),
+            ("unconditional", "untrained generator"),
+            ("conditional", "samples"),
+            ("conditional", "untrained generator"),
+            ("real", "test split"),
+        )
+    ]
+    assert [r["percent_of_untrained"] for r in rows[:5]] == ["25.0", "", "50.0", "", ""]
+    assert [r["distance"] for r in rows[:5]] == ["25.0", "100.0", "50.0", "100.0", "1.5"]
+    assert [r["images"] for r in rows[:5]] == ["8", "4", "8", "4", "3"]
+    assert [r["images_chosen"] for r in rows[:5]] == ["7", "4", "7", "4", "3"]
+    assert {(r["train_patches"], r["train_patches_chosen"]) for r in rows} == {("9", "7")}
+    assert (rows[0]["manifold_precision"], rows[0]["kernel_deviation"]) == ("0.75", "0.001")
+    assert (rows[4]["manifold_precision"], rows[4]["density"]) == ("", "")  # too few to say
+    assert (rows[5]["dimensions"], rows[5]["weights_digest"]) == ("2048", "0" * 64)
+    text = (folder / "distances.md").read_text()
+    assert "| segmenter | unconditional | samples | 8 | 9 | 25 | 25.00 | 7 | 7 | 0.00412 |" in text
+    network = "inception: inception-net, 2048 dimensions, images resized, SHA-256 of the weights"
+    assert f"; {network} {'0' * 64}." in text
     shares = [r for r in read(folder, "composition") if r["population"] == "real"]
     assert sum(float(r["total_percent"]) for r in shares[:3]) == pytest.approx(100)
     assert shares[-1]["class"] == "all classes"
@@ -268,7 +283,7 @@ def test_broken_input_is_named_and_leaves_nothing(
     with pytest.raises(InputError, match=r"grammar\.json"):
         make(bare_run, legend, tmp_path / "t", redundancies=[broken])
     with pytest.raises(InputError, match=r"grammar\.json has no 'ratio'"):
-        make(bare_run, legend, tmp_path / "u", frechets=[broken])
+        make(bare_run, legend, tmp_path / "u", measured=[broken])
     assert not list((tmp_path / "t").glob("*"))
 
 

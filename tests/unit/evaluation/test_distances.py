@@ -1,4 +1,4 @@
-"""The verb measure-frechet on a small run: joins, comparisons, refusals."""
+"""The verb measure-distances on a small run: joins, comparisons, refusals."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from groundsynth.errors import InputError
+from groundsynth.evaluation.distances import measure_distances
 from groundsynth.evaluation.feature_tables import read_features, write_features
-from groundsynth.evaluation.features import features_of
-from groundsynth.evaluation.frechet import frechet_distance, measure_frechet
+from groundsynth.evaluation.frechet import frechet_distance
+from groundsynth.evaluation.kernel_distance import kernel_distance
+from groundsynth.evaluation.manifolds import SCORES, manifold_scores
+from groundsynth.evaluation.segmenter_features import segmenter_extractor
 from groundsynth.evaluation.untrained import TrainMasks, untrained_samples
 from groundsynth.gan.generator_files import build_generator, save_generator
 from groundsynth.gan.latents import latents, to_pixels
@@ -58,7 +61,7 @@ def real_shard(folder: Path, number: int, splits: list[str]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> dict[str, Any]:
-    """Arguments of measure_frechet; features are random numbers, the models untrained."""
+    """Arguments of measure_distances; features are random numbers, the models untrained."""
     torch.set_num_threads(1)
     torch.manual_seed(1)
     segmenter = tmp_path / "model.safetensors"
@@ -90,14 +93,22 @@ def run(tmp_path: Path) -> dict[str, Any]:
         "synthetic": [tmp_path / f"s.{n}.parquet" for n in range(2)],
         "population": "unconditional",
         "generator": generator(tmp_path, "stylegan2"),
-        "segmenter": segmenter,
+        "extractor": "segmenter",
+        "weights": segmenter,
+        "network": None,
+        "sha256": None,
+        "distance_samples": 9,
         "baseline_samples": 5,
+        "manifold_samples": 100,
+        "neighbours": 2,
+        "kernel_subsets": 2,
+        "kernel_subset_size": 50,
         "seed": 3,
         "batch": 2,
         "device": "cpu",
         "precision": "float32",
         "legend": {"classes": CLASSES},
-        "output": tmp_path / "frechet.json",
+        "output": tmp_path / "distances.json",
     }
 
 
@@ -124,25 +135,37 @@ def vectors_of(paths: list[Path], wanted: dict[str, str] | None = None, split: s
 
 
 def test_distances_are_those_of_the_joined_splits(run: dict[str, Any]) -> None:
-    measure_frechet(**run)
+    measure_distances(**run)
     found = json.loads(run["output"].read_text())
     splits = {f"N36E030_000_{n:03d}": "train" if n < 5 else "test" for n in range(8)}
     splits |= {f"N36E031_000_{n:03d}": "train" if n else "validation" for n in range(5)}
     train, test = (vectors_of(run["real"], splits, split) for split in ("train", "test"))
-    samples = vectors_of(run["synthetic"])
+    samples = vectors_of(run["synthetic"])[:9]
     assert found["distance"] == pytest.approx(frechet_distance(samples, train), rel=1e-9)
-    assert found["floor"] == pytest.approx(frechet_distance(test, train), rel=1e-9)
-    assert found["ratio"] == found["distance"] / found["untrained_distance"]
-    assert found["counts"] == {"real_train": 9, "real_test": 3, "synthetic": 12, "untrained": 5}
+    assert found["floor"]["distance"] == pytest.approx(frechet_distance(test, train), rel=1e-9)
+    assert found["ratio"] == found["distance"] / found["untrained"]["distance"]
+    assert found["counts"] == {"real_train": 9, "real_test": 3, "synthetic": 9, "untrained": 5}
+    assert found["chosen"] == found["counts"]
+    assert {name: found[name] for name in SCORES} == manifold_scores(train, samples, 2)
+    assert found["floor"]["recall"] is None  # three test patches have no second neighbours
+    whole = kernel_distance(samples, train, subsets=1, subset_size=9, seed=0)[0]
+    assert found["kernel_distance"] == pytest.approx(whole, rel=1e-9)  # nine of each: all of them
+    assert found["settings"] == {
+        "kernel_subsets": 2,
+        "kernel_subset_size": 50,
+        "neighbours": 2,
+        "manifold_samples": 100,
+        "seed": 3,
+    }
+    extractor = segmenter_extractor(run["weights"], CPU, "float32")
+    assert {name: found[name] for name in extractor.description} == extractor.description
     assert found["dimensions"] == 288
-    network, about = load_model(run["segmenter"], CPU)
     torch.manual_seed(11)
     start: Any = build_generator("stylegan2", KEYWORDS["stylegan2"]).eval()
     with torch.no_grad():
         images = to_pixels(start(latents(range(3, 8), 8), None, noise_mode="const"))
-    untrained = features_of(network, about, images, batch=5, device=CPU, precision="float32")
-    expected = frechet_distance(untrained, train)
-    assert found["untrained_distance"] == pytest.approx(expected, rel=1e-3)
+    expected = frechet_distance(extractor.vectors(images, batch=5), train)
+    assert found["untrained"]["distance"] == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("architecture", KEYWORDS)
@@ -181,12 +204,21 @@ def test_features_of_another_model_are_refused(run: dict[str, Any], tmp_path: Pa
     for path in [*run["real"], *run["synthetic"]]:
         write_features(path, "real", ["a", "b"], "another", np.zeros((2, 3)), {})
     with pytest.raises(InputError, match="made by another, not by fpn"):
-        measure_frechet(**run)
+        measure_distances(**run)
 
 
 def test_feature_of_an_unlisted_patch_is_refused(run: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"real\.1\.parquet has the patch .* no index lists"):
-        measure_frechet(
+        measure_distances(
             **{**run, "real_indices": run["real_indices"][:1], "masks": run["masks"][:1]}
         )
     assert not run["output"].exists()
+
+
+def test_few_vectors_are_chosen_of_many(run: dict[str, Any]) -> None:
+    measure_distances(**{**run, "manifold_samples": 4})
+    found = json.loads(run["output"].read_text())
+    assert found["counts"]["real_train"] == 9
+    assert found["chosen"] == {"real_train": 4, "real_test": 3, "synthetic": 4, "untrained": 4}
+    assert found["settings"]["manifold_samples"] == 4
+    assert found["precision"] is not None
