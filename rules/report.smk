@@ -21,6 +21,8 @@ rule make_tables:
         significance="results/tables/significance.parquet",
         tests="results/tables/significance.csv",
         composition="results/tables/composition.csv",
+        rare="results/tables/rare_classes.csv",
+        rare_gains="results/tables/rare_gains.csv",
         distances="results/tables/distances.csv",
         distances_text="results/tables/distances.md",
     log:

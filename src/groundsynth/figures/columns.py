@@ -72,6 +72,16 @@ COMPOSITION = {
     "present_percent": "In so many images (%)",
     "jensen_shannon_to_real": "Jensen-Shannon distance to real",
 }
+RARE = {
+    "class": "Class",
+    "population": "Population",
+    "images": "Images",
+    "total_percent": "Of all pixels (%)",
+    "images_with_any": "Images with any",
+    "any_percent": "(%)",
+    "images_with_one_percent": "Images with at least 1%",
+    "one_percent_percent": "(%)",
+}
 FEATURE_MODEL = {
     "feature_model": "Feature model",
     "dimensions": "Dimensions",
@@ -134,7 +144,16 @@ def without_empty(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) 
 
 def heading(column: str) -> str:
     """Heading of a column; one that is not listed is read from its name."""
-    for table in (CELLS, TABLE2, TABLE1, SIGNIFICANCE, DISTANCES, COMPOSITION, SPLIT_DISTANCES):
+    for table in (
+        CELLS,
+        TABLE2,
+        TABLE1,
+        SIGNIFICANCE,
+        RARE,
+        DISTANCES,
+        COMPOSITION,
+        SPLIT_DISTANCES,
+    ):
         if column in table:
             return table[column]
     if column.startswith(CLASS_PREFIX):

@@ -10,11 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from groundsynth.composition.statistics import population_compositions, totals
+from groundsynth.composition.ids import REAL
+from groundsynth.composition.rare_classes import RARE_PERCENT
+from groundsynth.composition.statistics import (
+    jensen_shannon_distance,
+    population_compositions,
+    totals,
+)
 from groundsynth.figures.style import INK, class_color, in_order, new_figure, nothing_to_draw
 from groundsynth.landcover import Legend
 
-RARE_PERCENT = 5.0
 HATCHES = {"real": "", "unconditional": "////", "conditional": "...."}
 BAR = 0.8
 NAMED_CLASSES = 12
@@ -43,11 +48,20 @@ def draw_composition(compositions: Sequence[Path], legend: Legend) -> Figure:
         _draw_bars(panels[1], populations, rare, legend)
         panels[1].set_title(f"Classes below {RARE_PERCENT:g}% in {next(iter(populations))}")
     handles = [
-        Patch(facecolor="white", edgecolor=INK, hatch=HATCHES.get(name, "xx"), label=name)
-        for name in populations
+        Patch(facecolor="white", edgecolor=INK, hatch=HATCHES.get(name, "xx"), label=label)
+        for name, label in _labels(populations).items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def _labels(populations: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Name of each population in the key, with the distance of its totals to the real ones."""
+    labels = {name: name for name in populations}
+    for name in set(populations) - {REAL} if REAL in populations else ():
+        distance = jensen_shannon_distance(populations[name], populations[REAL])
+        labels[name] = f"{name} (Jensen-Shannon distance to real {distance:.3f})"
+    return labels
 
 
 def _draw_bars(

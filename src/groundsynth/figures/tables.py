@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from groundsynth.composition.rare_classes import Compositions, rare_class_rows, rare_classes
 from groundsynth.composition.statistics import compare_populations, population_compositions
-from groundsynth.evaluation.mix_comparison import compare_mixes
-from groundsynth.evaluation.sampling_units import units_of
 from groundsynth.evaluation.significance import Resampling
 from groundsynth.figures.caption_tables import (
     captioner_table,
@@ -19,14 +17,16 @@ from groundsynth.figures.caption_tables import (
 )
 from groundsynth.figures.columns import (
     CAPTION_SCORES,
+    CLASS_PREFIX,
     COMPOSITION,
+    RARE,
     SIGNIFICANCE,
     TABLE1,
     TABLE2,
     without_empty,
 )
 from groundsynth.figures.distance_tables import read_distances, write_distances
-from groundsynth.figures.latex import write_latex
+from groundsynth.figures.printed_tables import write_for_reading
 from groundsynth.figures.published_figures import (
     Figures,
     beside_paper,
@@ -34,33 +34,17 @@ from groundsynth.figures.published_figures import (
     published_captioners,
     published_subset,
 )
-from groundsynth.figures.score_notes import note_of
-from groundsynth.figures.score_text import printed_scores
-from groundsynth.figures.segmentation_tables import (
-    Design,
-    cell_columns,
-    cell_rows,
-    score_columns,
-    score_rows,
-    significance_rows,
-)
-from groundsynth.figures.table_files import Row, write_csv, write_markdown
+from groundsynth.figures.segmentation_files import write_segmentation_tables
+from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.landcover import Legend
-from groundsynth.provenance import provenance
-from groundsynth.segmentation.cells import Cell, read_cells
-from groundsynth.tables import read_table, write_table
+from groundsynth.segmentation.cells import read_cells
+from groundsynth.tables import read_table
 
 NOTE_CAPTIONS = (
     "Redundancy by exact strings: 1 - unique / captions of each captioner. CLIPScore: "
     "100 x max(cosine, 0) of image and caption in the image-text model; a model trained on this "
     "run has seen the real train patches with their captions, but no synthetic image."
 )
-TITLES = {
-    "table1": "Captions of each subset.",
-    "table2": "Captions of each captioner.",
-    "table3": "Segmentation scores in percent, by training mix and architecture.",
-    "table4": "F1 of each class in percent, by training mix and architecture.",
-}
 
 
 def make_tables(
@@ -87,7 +71,8 @@ def make_tables(
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
     digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; cells.csv (each training by
     itself); significance.csv and .parquet (the tests between mixes); composition.csv (class
-    totals in percent, distances to the real population); distances.csv and .md (distances in the
+    totals in percent, distances to the real population), rare_classes.csv and rare_gains.csv (how
+    often the rare classes occur, and their gains), distances.csv and .md (distances in the
     features of each extractor).
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
     test patches, or blocks of ``block_degrees``; see evaluation.significance.
@@ -103,61 +88,31 @@ def make_tables(
         ("table1", TABLE1, subset_table(counts, images, sums, clip_name), paper_subsets(counts)),
         ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
     ]
-    shares = compare_populations(populations, classes.names)
     distances = read_distances(measured)
     for name, columns, rows, paper in captions:
         both = beside_paper(rows, paper, CAPTION_SCORES)
         write_csv(folder / f"{name}.csv", list(columns), both)
         shown = {column: columns[column] for column in without_empty(list(columns), both)}
-        _write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
+        write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
     resampling = Resampling(confidence, resamples, permutations, seed)
-    _segmentation_tables(cells, mixes, classes.names, indices, block_degrees, resampling, folder)
-    write_csv(folder / "composition.csv", list(COMPOSITION), shares)
+    tests = write_segmentation_tables(
+        cells, mixes, classes.names, indices, block_degrees, resampling, folder
+    )
+    _composition_tables(populations, classes.names, tests, folder)
     write_distances(folder, distances)
 
 
-def _segmentation_tables(
-    cells: Sequence[Cell],
-    mixes: dict[str, Any],
-    names: tuple[str, ...],
-    indices: Sequence[Path],
-    block_degrees: float | None,
-    resampling: Resampling,
-    folder: Path,
+def _composition_tables(
+    populations: Compositions, names: Sequence[str], tests: Sequence[Row], folder: Path
 ) -> None:
-    """Tables 3 and 4, each cell by itself, and the tests between mixes."""
-    units = units_of(cells[0].ids if cells else (), indices, block_degrees)
-    results = compare_mixes(cells, mixes, units, resampling)
-    design = Design(
-        mixes=mixes,
-        names=names,
-        architectures=frozenset(cell.architecture for cell in cells),
-        patches=len(units),
-        units=len(set(units.tolist())),
-        block_degrees=block_degrees,
-        resampling=resampling,
+    """Class totals and distances, how often rare classes occur, and their gains by mix."""
+    write_csv(
+        folder / "composition.csv", list(COMPOSITION), compare_populations(populations, names)
     )
-    for name, keys in (("table3", design.table3), ("table4", design.table4)):
-        rows = score_rows(results, keys, design)
-        write_csv(folder / f"{name}.csv", score_columns(list(keys)), rows)
-        printed = printed_scores(rows, list(keys))
-        note = note_of(results, keys, design)
-        _write_for_reading(folder, name, printed.columns, printed.rows, note)
-    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, names))
-    tests = significance_rows(results, design)
-    write_csv(folder / "significance.csv", list(SIGNIFICANCE), tests)
-    columns = {column: [row[column] for row in tests] for column in SIGNIFICANCE}
-    record = provenance("make-tables", {**asdict(resampling), "block_degrees": block_degrees})
-    write_table(folder / "significance.parquet", columns, "significance", record)
-
-
-def _write_for_reading(
-    folder: Path, name: str, columns: Mapping[str, str], rows: Sequence[Row], note: str
-) -> None:
-    """The Markdown and the LaTeX form of a table; the note only where there are rows."""
-    note = note if rows else ""
-    write_markdown(folder / f"{name}.md", columns, rows, note)
-    write_latex(folder / f"{name}.tex", columns, rows, caption=TITLES[name], note=note)
+    write_csv(folder / "rare_classes.csv", list(RARE), rare_class_rows(populations, names))
+    scores = {CLASS_PREFIX + names[number] for number in rare_classes(populations)}
+    rare = [row for row in tests if row["table"] == "table4" and row["score"] in scores]
+    write_csv(folder / "rare_gains.csv", list(SIGNIFICANCE), rare)
 
 
 def paper_subsets(captioners: Collection[str]) -> Callable[[Row], Figures]:

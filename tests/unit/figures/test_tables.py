@@ -16,7 +16,8 @@ from groundsynth.figures.caption_tables import subsets
 from groundsynth.figures.published_figures import published_captioners
 from groundsynth.figures.tables import make_tables
 from groundsynth.files import write_json
-from groundsynth.tables import read_table
+from groundsynth.landcover import Legend
+from groundsynth.tables import composition_schema, read_table, write_table
 
 NAMES = (
     "table1",
@@ -164,6 +165,32 @@ def test_gains_are_tested_over_patches_and_marked(
     assert {row["mark"] for row in stored if row["architecture"] == "fpn"} == {""}
 
 
+def test_rare_classes_stand_with_their_gains(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    legend = {**legend, "classes": [*legend["classes"], {**legend["classes"][0], "name": "rock"}]}
+    legend["classes"][-1]["codes"] = [60]
+    paths = []
+    for population, rock in (("real", 2.0), ("conditional", 30.0)):
+        shares = [100 - rock, 0.0, 0.0, rock]
+        columns: dict[str, Any] = {"population": [population], "id": ["a"], "mask_source": ["m"]}
+        names = [entry["name"] for entry in legend["classes"]]
+        columns |= {f"share_{n}": [s] for n, s in zip(names, shares, strict=True)}
+        paths.append(tmp_path / f"{population}.parquet")
+        schema = composition_schema(Legend.from_json(legend))
+        write_table(paths[-1], {**columns, "unlabelled_share": [0.0]}, schema, {})
+    for mix in ("real", "real+synthetic"):
+        bare_run.add_cell(mix, "unet", 1, np.full((2, 4, 4), 2))
+    folder = make(bare_run, legend, tmp_path / "t", compositions=paths, indices=[])
+    rock = {
+        row["population"]: row for row in read(folder, "rare_classes") if row["class"] == "rock"
+    }
+    assert (rock["real"]["images_with_one_percent"], rock["real"]["total_percent"]) == ("1", "2.0")
+    gains = read(folder, "rare_gains")
+    assert [row["score"] for row in gains] == ["f1_crop & <b>field</b>", "f1_water", "f1_rock"]
+    assert {(row["gain"], row["mark"]) for row in gains} == {("0.0", "")}
+
+
 def test_blocks_are_drawn_as_one_and_few_of_them_prove_nothing(
     bare_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -257,6 +284,7 @@ def test_distances_and_composition(full_run: Any, legend: dict[str, Any], tmp_pa
     shares = [r for r in read(folder, "composition") if r["population"] == "real"]
     assert sum(float(r["total_percent"]) for r in shares[:3]) == pytest.approx(100)
     assert shares[-1]["class"] == "all classes"
+    assert read(folder, "rare_classes") == []  # each of the three classes is frequent
     assert float(shares[-1]["jensen_shannon_to_real"]) == 0
 
 
