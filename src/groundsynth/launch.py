@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from groundsynth.errors import GroundsynthError, InputError, StateError
+from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,6 +165,9 @@ def _say_result(folder: Path, started: float) -> None:
         value = figure["value"]
         shown = f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
         print(f"  {figure['name']}: {shown} {figure.get('unit', '')}".rstrip())
+    table = folder / "results" / "tables" / "table3.md"
+    if table.exists():
+        print(f"\nTable 3: segmentation scores\n{aligned(table.read_text('utf-8'))}\n")
     print(f"Report: {folder / 'results' / 'report' / 'index.html'}")
 
 

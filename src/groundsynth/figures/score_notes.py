@@ -10,6 +10,9 @@ from groundsynth.evaluation.mix_comparison import Result
 from groundsynth.evaluation.significance import smallest_p
 from groundsynth.figures.segmentation_tables import Design, published_beside
 
+FEW = 20
+"""Percentile intervals over so few units cover less than they say."""
+
 
 def note_of(results: Sequence[Result], keys: Mapping[str, int], design: Design) -> str:
     """What stands below table 3 or 4: what was measured on, and how to read it."""
@@ -37,10 +40,11 @@ def _about_values(results: Sequence[Result], design: Design) -> str:
     seeds = max((result.seeds for result in results), default=0)
     mean = "One seed" if seeds == 1 else f"Mean over {seeds} seeds, ± their standard deviation"
     level = 100 * design.resampling.confidence
+    few = f"; {FEW} or fewer make it too narrow" if design.units <= FEW else ""
     return (
         f"Percent, over all labelled pixels of the real test split ({units}). {mean}; in brackets "
         f"the {level:g}% percentile bootstrap interval over {design.plural} "
-        f"({design.resampling.resamples:,} resamples)."
+        f"({design.resampling.resamples:,} resamples{few})."
     )
 
 

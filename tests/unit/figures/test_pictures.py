@@ -12,6 +12,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from groundsynth.composition.statistics import (
+    jensen_shannon_distance,
+    population_compositions,
+    totals,
+)
+from groundsynth.figures.composition_bars import draw_composition
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
 from groundsynth.figures.funnel import draw_funnel
@@ -169,6 +175,20 @@ def test_each_reason_of_the_funnel_has_a_colour_of_its_own(tmp_path: Path) -> No
     assert len(bars) == len(REASONS) + 2  # candidates, kept
     colors = {to_hex(bar.get_facecolor()) for bar in bars}
     assert len(colors | {OTHER}) == len(bars) + 1  # none shared, none the grey of others
+
+
+def test_the_composition_says_how_far_samples_are_from_real_patches(
+    full_run: Any, legend: dict[str, Any]
+) -> None:
+    classes = Legend.from_json(legend)
+    with styled():
+        words = texts_of(draw_composition(full_run.compositions, classes))
+        real = texts_of(draw_composition(full_run.compositions[:1], classes))
+    found = population_compositions(full_run.compositions, classes)
+    distance = jensen_shannon_distance(totals(*found["real"]), totals(*found["conditional"]))
+    assert distance > 0.001
+    assert f"conditional (Jensen-Shannon distance to real {distance:.3f})" in words
+    assert "Jensen-Shannon" not in real
 
 
 def test_the_funnel_of_160_tiles_names_none(tmp_path: Path) -> None:

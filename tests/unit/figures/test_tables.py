@@ -202,6 +202,7 @@ def test_blocks_are_drawn_as_one_and_few_of_them_prove_nothing(
     assert (row["f1_mark"], float(row["f1_gain"])) == ("", pytest.approx(40))
     note = (folder / "table3.md").read_text().splitlines()[-1]
     assert "12 test patches in 2 blocks of 3 degrees" in note
+    assert "(100 resamples; 20 or fewer make it too narrow)" in note
     assert "With 2 blocks no single difference can reach it" in note
 
 
