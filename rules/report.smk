@@ -10,6 +10,7 @@ rule make_tables:
         caption_scores=caption_score_files(),
         compositions=tables_of("composition", POPULATIONS),
         measured=distance_files(),
+        coordinates=projection_files(),
         indices=indices_of("real"),
     output:
         expand(
@@ -25,6 +26,7 @@ rule make_tables:
         rare_gains="results/tables/rare_gains.csv",
         distances="results/tables/distances.csv",
         distances_text="results/tables/distances.md",
+        silhouettes="results/tables/silhouettes.csv",
     log:
         "logs/make_tables.log",
     benchmark:
@@ -52,7 +54,8 @@ rule make_tables:
         "python -m groundsynth make-tables --confusions {input.confusions:q} "
         "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
         "--compositions {input.compositions:q} --measured {input.measured:q} "
-        "--indices {input.indices:q} --legend {params.legend:q} --clip-name {params.clip:q} "
+        "--coordinates {input.coordinates:q} --indices {input.indices:q} "
+        "--legend {params.legend:q} --clip-name {params.clip:q} "
         "--mixes {params.mixes:q} --confidence {params.confidence:q} --resamples "
         "{params.resamples:q} --permutations {params.permutations:q} --block-degrees "
         "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} "

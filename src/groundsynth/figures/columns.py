@@ -106,6 +106,12 @@ DISTANCES = {
     "coverage": "Coverage",
     **FEATURE_MODEL,
 }
+SILHOUETTES = {
+    "space": "Space",
+    "populations": "Populations",
+    "silhouette": "Silhouette score",
+    "feature_model": "Feature model",
+}
 SPLIT_DISTANCES = {
     "split": "Split",
     "other_split": "Other split",
@@ -119,6 +125,7 @@ LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest"),
+    *("space", "populations"),
     *("table", "score", "baseline", "unit", "mark", "source"),
     *("extractor", "compared", "preprocessing", "weights_digest"),
 }
@@ -127,7 +134,7 @@ LABELS = {
 DISTANCE_COLUMNS = {
     *("distance", "kernel_distance", "kernel_deviation", "jensen_shannon_to_real"),
     *("manifold_precision", "manifold_recall", "density", "coverage"),
-    *("p", "p_corrected"),
+    *("p", "p_corrected", "silhouette"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""
 

@@ -21,6 +21,7 @@ from groundsynth.figures.columns import (
     COMPOSITION,
     RARE,
     SIGNIFICANCE,
+    SILHOUETTES,
     TABLE1,
     TABLE2,
     without_empty,
@@ -35,6 +36,7 @@ from groundsynth.figures.published_figures import (
     published_subset,
 )
 from groundsynth.figures.segmentation_files import write_segmentation_tables
+from groundsynth.figures.silhouettes import silhouette_rows
 from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.cells import read_cells
@@ -54,6 +56,7 @@ def make_tables(
     caption_scores: list[Path],
     compositions: list[Path],
     measured: list[Path],
+    coordinates: list[Path],
     indices: list[Path],
     legend: dict[str, Any],
     clip_name: str,
@@ -70,10 +73,10 @@ def make_tables(
     table1 and table2 (captions by subset and by captioner), table3 and table4 (segmentation
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
     digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; cells.csv (each training by
-    itself); significance.csv and .parquet (the tests between mixes); composition.csv (class
-    totals in percent, distances to the real population), rare_classes.csv and rare_gains.csv (how
-    often the rare classes occur, and their gains), distances.csv and .md (distances in the
-    features of each extractor).
+    itself); significance.csv and .parquet (tests between mixes); composition.csv (class totals
+    in percent, distances to the real population); rare_classes.csv and rare_gains.csv (how often
+    rare classes occur, their gains by mix); distances.csv and .md (distances in the features of
+    each extractor); silhouettes.csv.
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
     test patches, or blocks of ``block_degrees``; see evaluation.significance.
     """
@@ -88,7 +91,7 @@ def make_tables(
         ("table1", TABLE1, subset_table(counts, images, sums, clip_name), paper_subsets(counts)),
         ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
     ]
-    distances = read_distances(measured)
+    distances, silhouettes = read_distances(measured), silhouette_rows(coordinates)
     for name, columns, rows, paper in captions:
         both = beside_paper(rows, paper, CAPTION_SCORES)
         write_csv(folder / f"{name}.csv", list(columns), both)
@@ -100,6 +103,7 @@ def make_tables(
     )
     _composition_tables(populations, classes.names, tests, folder)
     write_distances(folder, distances)
+    write_csv(folder / "silhouettes.csv", list(SILHOUETTES), silhouettes)
 
 
 def _composition_tables(

@@ -101,6 +101,7 @@ class Run:
     def table_inputs(self) -> dict[str, Any]:
         """Keyword arguments of make-tables but legend, name of the CLIP model and folder."""
         lists = ("confusions", "redundancies", "caption_scores", "compositions", "measured")
+        lists += ("coordinates",)
         return {
             **{name: getattr(self, name) for name in lists},
             "indices": self.indices.get("real", []),
@@ -296,8 +297,10 @@ class Run:
             "parameters": ["{}"] * len(ids),
         }
         path = self.folder / f"results/projection/{method}.parquet"
-        scores = {"silhouette": {"coordinates": {"overall": 0.125}}}
-        write_table(path, columns, "coordinates", scores)
+        plane = {"overall": 0.125, "pairs": {"real/unconditional": 0.25}}
+        scores = {"coordinates": plane, "features": {"overall": 0.5, "pairs": {}}}
+        record = {"model": "unet", "parameters": {"method": method}, "silhouette": scores}
+        write_table(path, columns, "coordinates", record)
         self.coordinates.append(path)
 
     def add_log(self, name: str, **timing: Any) -> None:

@@ -17,7 +17,7 @@ from groundsynth.figures.published_figures import published_captioners
 from groundsynth.figures.tables import make_tables
 from groundsynth.files import write_json
 from groundsynth.landcover import Legend
-from groundsynth.tables import composition_schema, read_table, write_table
+from groundsynth.tables import SCHEMAS, composition_schema, read_table, write_table
 
 NAMES = (
     "table1",
@@ -27,8 +27,12 @@ NAMES = (
     "cells",
     "significance",
     "composition",
+    "rare_classes",
+    "rare_gains",
     "distances",
+    "silhouettes",
 )
+COORDINATES = SCHEMAS["coordinates"].names
 
 
 def read(folder: Path, name: str) -> list[dict[str, str]]:
@@ -287,6 +291,21 @@ def test_distances_and_composition(full_run: Any, legend: dict[str, Any], tmp_pa
     assert shares[-1]["class"] == "all classes"
     assert read(folder, "rare_classes") == []  # each of the three classes is frequent
     assert float(shares[-1]["jensen_shannon_to_real"]) == 0
+
+
+def test_silhouettes_of_the_features_stand_once(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = read(make(full_run, legend, tmp_path / "t"), "silhouettes")
+    found = [(row["space"], row["populations"], row["silhouette"]) for row in rows]
+    planes = [("all populations", "0.125"), ("real and unconditional", "0.25")]
+    assert found == [("features", "all populations", "0.5")] + [
+        (method, *plane) for method in ("tsne", "umap") for plane in planes
+    ]
+    assert {row["feature_model"] for row in rows} == {"unet"}
+    write_table(tmp_path / "none.parquet", {n: [] for n in COORDINATES}, "coordinates", {})
+    with pytest.raises(InputError, match=r"none\.parquet carries no 'model'"):
+        make(full_run, legend, tmp_path / "u", coordinates=[tmp_path / "none.parquet"])
 
 
 def test_without_input_every_table_is_its_header(
