@@ -4,6 +4,7 @@
 rule make_tables:
     input:
         confusions=cells_of("confusion.parquet"),
+        qualities=cells_of("quality.parquet"),
         redundancies=expand(
             "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
         ),
@@ -52,6 +53,7 @@ rule make_tables:
         "Writing tables 1 to 4"
     shell:
         "python -m groundsynth make-tables --confusions {input.confusions:q} "
+        "--qualities {input.qualities:q} "
         "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
         "--compositions {input.compositions:q} --measured {input.measured:q} "
         "--coordinates {input.coordinates:q} --indices {input.indices:q} "

@@ -44,6 +44,7 @@ rule train_segmentation:
         description="results/segmentation/{mix}/{architecture}/{seed}/model.json",
         history="results/segmentation/{mix}/{architecture}/{seed}/history.parquet",
         confusion="results/segmentation/{mix}/{architecture}/{seed}/confusion.parquet",
+        quality="results/segmentation/{mix}/{architecture}/{seed}/quality.parquet",
     log:
         "logs/train_segmentation/{mix}/{architecture}/{seed}.log",
     benchmark:
@@ -56,7 +57,7 @@ rule train_segmentation:
         runtime=1440,
         gpu=1,
     params:
-        revision=1,
+        revision=2,
         parts=mix_parts,
         legend=json_of("legend"),
         encoder=lookup(within=config, dpath="segmentation/encoder"),
@@ -95,7 +96,7 @@ rule train_segmentation:
         "work/train_segmentation/{wildcards.mix:q}/{wildcards.architecture:q}/{wildcards.seed:q} "
         "--keep-state {params.keep_state:q} --runtime {resources.runtime} --model "
         "{output.model:q} --history {output.history:q} --confusion {output.confusion:q} "
-        "> {log:q} 2>&1"
+        "--quality {output.quality:q} > {log:q} 2>&1"
 
 
 rule label_unconditional:

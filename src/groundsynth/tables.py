@@ -55,6 +55,14 @@ SCHEMAS: dict[str, pa.Schema] = {
         patch_id=TEXT,
         counts=pa.list_(pa.int32()),
     ),
+    "quality": _schema(
+        architecture=TEXT,
+        mix=TEXT,
+        seed=WHOLE,
+        patch_id=TEXT,
+        boundaries=pa.list_(pa.int32()),
+        calibration=pa.list_(REAL),
+    ),
     "significance": _schema(
         table=TEXT,
         score=TEXT,

@@ -45,6 +45,8 @@ SCORES = {
 CELLS = {
     **CELL,
     **SCORES,
+    "boundary_f1": "Boundary F1",
+    "calibration_error": "Calibration error",
     "classes_left_out": "Classes left out",
     "test_patches": "Test patches",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from groundsynth.figures.segmentation_tables import (
 from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.provenance import provenance
 from groundsynth.segmentation.cells import Cell
+from groundsynth.segmentation.quality_scores import Key
 from groundsynth.tables import write_table
 
 
 def write_segmentation_tables(
     cells: Sequence[Cell],
+    qualities: Mapping[Key, Mapping[str, float | None]],
     mixes: dict[str, Any],
     names: tuple[str, ...],
     indices: Sequence[Path],
@@ -55,7 +57,7 @@ def write_segmentation_tables(
         printed = printed_scores(rows, list(keys))
         note = note_of(results, keys, design)
         write_for_reading(folder, name, printed.columns, printed.rows, note)
-    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, names))
+    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, qualities, names))
     tests = significance_rows(results, design)
     write_csv(folder / "significance.csv", list(SIGNIFICANCE), tests)
     columns = {column: [row[column] for row in tests] for column in SIGNIFICANCE}

@@ -16,10 +16,13 @@ from groundsynth.figures.table_files import Row, Value
 from groundsynth.segmentation.cells import Cell
 from groundsynth.segmentation.metrics import MACRO, scores
 from groundsynth.segmentation.mixes import Mix
+from groundsynth.segmentation.quality_scores import Key
 
 GAIN, LOSS = "gain", "loss"
 PARTS = ("", "_std", "_low", "_high", "_gain", "_mark", "_paper", "_difference")
 """Columns of a score: mean over seeds, ..., the paper's figure, and ours less the paper's."""
+QUALITIES = ("boundary_f1", "calibration_error")
+"""Scores of a cell that do not derive from its confusion counts."""
 FIRST = ("mix", "architecture", "samples", "seeds")
 LAST = ("classes_left_out", "test_patches", "units", "unit")
 
@@ -121,17 +124,21 @@ def cell_columns(names: Sequence[str]) -> list[str]:
     return [
         *CELL,
         *MACRO,
+        *QUALITIES,
         *(CLASS_PREFIX + name for name in names),
         "classes_left_out",
         "test_patches",
     ]
 
 
-def cell_rows(cells: Sequence[Cell], names: Sequence[str]) -> list[Row]:
+def cell_rows(
+    cells: Sequence[Cell], qualities: Mapping[Key, Mapping[str, float | None]], names: Sequence[str]
+) -> list[Row]:
     """Every score of every cell (mix, architecture, seed) in percent, without resampling."""
     rows: list[Row] = []
     for cell in cells:
         found = scores(cell.counts)
+        other = qualities.get((cell.mix, cell.architecture, cell.seed), {})
         by_class = zip(names, found["per_class"]["f1"], strict=True)
         rows.append(
             {
@@ -139,7 +146,8 @@ def cell_rows(cells: Sequence[Cell], names: Sequence[str]) -> list[Row]:
                 "architecture": cell.architecture,
                 "seed": str(cell.seed),
                 **{name: 100 * found[name] for name in MACRO},
-                **{CLASS_PREFIX + n: None if v is None else 100 * v for n, v in by_class},
+                **{name: _scaled(other.get(name)) for name in QUALITIES},
+                **{CLASS_PREFIX + name: _scaled(value) for name, value in by_class},
                 "classes_left_out": found["classes_left_out"],
                 "test_patches": cell.patches,
             }
@@ -179,6 +187,10 @@ def _score(result: Result, place: int, alpha: float, paper: float | None) -> lis
     spread = (_percent(part[place]) for part in (result.std, result.low, result.high))
     away = None if paper is None or value is None else value - paper
     return [value, *spread, gain, mark_of(result, place, alpha), paper, away]
+
+
+def _scaled(value: float | None) -> float | None:
+    return None if value is None else 100 * value
 
 
 def _percent(value: float) -> float | None:

@@ -40,6 +40,7 @@ from groundsynth.figures.silhouettes import silhouette_rows
 from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.cells import read_cells
+from groundsynth.segmentation.quality_scores import read_qualities
 from groundsynth.tables import read_table
 
 NOTE_CAPTIONS = (
@@ -52,6 +53,7 @@ NOTE_CAPTIONS = (
 def make_tables(
     *,
     confusions: list[Path],
+    qualities: list[Path],
     redundancies: list[Path],
     caption_scores: list[Path],
     compositions: list[Path],
@@ -73,10 +75,10 @@ def make_tables(
     table1 and table2 (captions by subset and by captioner), table3 and table4 (segmentation
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
     digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; cells.csv (each training by
-    itself); significance.csv and .parquet (tests between mixes); composition.csv (class totals
-    in percent, distances to the real population); rare_classes.csv and rare_gains.csv (how often
-    rare classes occur, their gains by mix); distances.csv and .md (distances in the features of
-    each extractor); silhouettes.csv.
+    itself, with boundary F1 and calibration error); significance.csv and .parquet (tests between
+    mixes); composition.csv (class totals in percent, distances to the real population);
+    rare_classes.csv and rare_gains.csv (how often rare classes occur, their gains by mix);
+    distances.csv and .md (distances in the features of each extractor); silhouettes.csv.
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
     test patches, or blocks of ``block_degrees``; see evaluation.significance.
     """
@@ -87,6 +89,7 @@ def make_tables(
         images["real"] = sum(len(read_table(p, "real_index", ["patch_id"])) for p in indices)
     counts, sums = read_redundancies(redundancies), read_scores(caption_scores)
     cells = read_cells(confusions, len(classes))
+    others = read_qualities(qualities, len(classes))
     captions = [
         ("table1", TABLE1, subset_table(counts, images, sums, clip_name), paper_subsets(counts)),
         ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
@@ -99,7 +102,7 @@ def make_tables(
         write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
     resampling = Resampling(confidence, resamples, permutations, seed)
     tests = write_segmentation_tables(
-        cells, mixes, classes.names, indices, block_degrees, resampling, folder
+        cells, others, mixes, classes.names, indices, block_degrees, resampling, folder
     )
     _composition_tables(populations, classes.names, tests, folder)
     write_distances(folder, distances)

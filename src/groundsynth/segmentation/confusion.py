@@ -41,11 +41,13 @@ def confusion_of(
     device: torch.device,
     precision: str,
     after_batch: Callable[[int], None] = lambda size: None,
+    also: Callable[[torch.Tensor, torch.Tensor], None] = lambda logits, truth: None,
 ) -> np.ndarray:
     """int32 [N, K, K] counts of the model's predictions on every patch, in order.
 
-    The model is left in evaluation mode. ``after_batch`` is called with the size of each batch
-    that is done. Memory does not grow with the patches but by their counts.
+    The model is left in evaluation mode. ``also`` is called with the logits [N, K, H, W] and the
+    truth int64 [N, H, W] of each batch, ``after_batch`` with its size when it is done. Memory does
+    not grow with the patches but by their counts.
     """
     model.eval()
     counts = np.zeros((len(patches), classes, classes), np.int32)
@@ -54,7 +56,9 @@ def confusion_of(
     for images, masks in read_batches(patches, positions, classes):
         with torch.inference_mode(), autocast(device, precision):
             logits = model(standardise(as_images(images, device)))
-            found = count_confusion(logits.argmax(1), as_masks(masks, device), classes)
+            truth = as_masks(masks, device)
+            found = count_confusion(logits.argmax(1), truth, classes)
+            also(logits, truth)
         counts[done : done + len(images)] = found.cpu().numpy()
         done += len(images)
         after_batch(len(images))

@@ -25,6 +25,7 @@ from groundsynth.segmentation.mixes import Mix
 from groundsynth.segmentation.models import Description, save_model, sidecar_of
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.segmentation.populations import open_population
+from groundsynth.segmentation.quality import QualityCounts
 from groundsynth.segmentation.settings import Schedule, Settings, round_ends
 from groundsynth.segmentation.trainer import Trainer
 from groundsynth.tables import write_table
@@ -71,6 +72,7 @@ def train_segmentation(
     model: Path,
     history: Path,
     confusion: Path,
+    quality: Path,
 ) -> None:
     """Train a segmentation model on one mix, validate on real patches, test on real patches.
 
@@ -80,7 +82,8 @@ def train_segmentation(
     ``steps`` steps, in ``epochs`` rounds. Validation closes each round. The learning rate falls
     on a plateau of ``patience`` rounds, or along a cosine. ``runtime`` is in minutes. Writes the
     weights of the best round to ``model`` with a JSON sidecar, the training ``history``, and
-    ``confusion``: K x K pixel counts of each real test patch.
+    ``confusion``: K x K pixel counts of each real test patch, and ``quality``: what boundary F1 and
+    calibration error of each derive from.
     """
     classes = Legend.from_json(legend).names
     chosen = Mix.from_parts(mix, mix_parts)
@@ -119,7 +122,7 @@ def train_segmentation(
         state,
         parameters=parameters,
         inputs=inputs,
-        outputs=(model, sidecar_of(model), history, confusion),
+        outputs=(model, sidecar_of(model), history, confusion, quality),
         stop_after=slot_seconds(runtime),
         keep=keep_state,
     ) as run:
@@ -131,7 +134,7 @@ def train_segmentation(
             network, splits["train"], splits["validation"], len(classes), settings, place
         )
         trainer.run(run)
-        counts = _test(trainer, splits["test"], run)
+        counts, pixels = _test(trainer, splits["test"], run)
         about = Description(
             architecture=architecture,
             encoder=encoder,
@@ -145,15 +148,9 @@ def train_segmentation(
         record = provenance("train-segmentation", parameters, inputs)
         save_model(model, trainer.best_weights, about, record)
         write_history(history, trainer.history, record)
-        write_confusion(
-            confusion,
-            splits["test"].ids,
-            counts,
-            architecture=architecture,
-            mix=mix,
-            seed=seed,
-            provenance=record,
-        )
+        cell: dict[str, Any] = {"architecture": architecture, "mix": mix, "seed": seed}
+        write_confusion(confusion, splits["test"].ids, counts, **cell, provenance=record)
+        pixels.write(quality, splits["test"].ids, **cell, provenance=record)
         run.complete()
 
 
@@ -200,8 +197,9 @@ def _initial_model(
     return network
 
 
-def _test(trainer: Trainer, test: Patches, run: RunState) -> np.ndarray:
-    """int32 [N, K, K] counts of the kept weights on the real test patches."""
+def _test(trainer: Trainer, test: Patches, run: RunState) -> tuple[np.ndarray, QualityCounts]:
+    """int32 [N, K, K] and other counts of the kept weights on the real test patches."""
+    quality = QualityCounts(trainer.classes)
     trainer.model.load_state_dict(trainer.best_weights)
     with Progress("segmentation test", len(test), "patch") as progress:
 
@@ -210,7 +208,7 @@ def _test(trainer: Trainer, test: Patches, run: RunState) -> np.ndarray:
             if run.should_stop():  # the training is saved whole; only the test starts again
                 raise run.leave("the test of the trained model")
 
-        return confusion_of(
+        counts = confusion_of(
             trainer.model,
             test,
             classes=trainer.classes,
@@ -218,7 +216,9 @@ def _test(trainer: Trainer, test: Patches, run: RunState) -> np.ndarray:
             device=trainer.device,
             precision=trainer.settings.precision,
             after_batch=after_batch,
+            also=quality.add,
         )
+    return counts, quality
 
 
 def write_history(path: Path, rows: Sequence[Sequence[Any]], record: Mapping[str, Any]) -> None:

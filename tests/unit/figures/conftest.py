@@ -62,6 +62,7 @@ class Run:
     ids: dict[str, list[str]] = field(default_factory=dict)
     compositions: list[Path] = field(default_factory=list)
     confusions: list[Path] = field(default_factory=list)
+    qualities: list[Path] = field(default_factory=list)
     captions: list[Path] = field(default_factory=list)
     redundancies: list[Path] = field(default_factory=list)
     caption_scores: list[Path] = field(default_factory=list)
@@ -104,6 +105,7 @@ class Run:
         lists += ("coordinates",)
         return {
             **{name: getattr(self, name) for name in lists},
+            "qualities": self.qualities,
             "indices": self.indices.get("real", []),
             "mixes": MIXES,
             "confidence": 0.95,

@@ -169,6 +169,34 @@ def test_gains_are_tested_over_patches_and_marked(
     assert {row["mark"] for row in stored if row["architecture"] == "fpn"} == {""}
 
 
+def test_cells_carry_boundary_f1_and_calibration_error(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    for seed in (1, 2):
+        bare_run.add_cell("real", "unet", seed, one_in([0.5] * 2))
+    boundaries = np.full((2, 4, 3), 6)
+    boundaries[:, [1, 3]] = 3
+    calibration = np.zeros((2, 3, 15))
+    calibration[:, :, 14] = [10, 8, 9]
+    columns = {
+        "architecture": ["unet"] * 2,
+        "mix": ["real"] * 2,
+        "seed": [2] * 2,
+        "patch_id": ["a", "b"],
+        "boundaries": boundaries.reshape(2, -1).tolist(),
+        "calibration": calibration.reshape(2, -1).tolist(),
+    }
+    path = tmp_path / "quality.parquet"
+    write_table(path, columns, "quality", {})
+    first, second = read(make(bare_run, legend, tmp_path / "t", qualities=[path]), "cells")
+    assert (first["boundary_f1"], first["calibration_error"]) == ("", "")
+    assert float(second["boundary_f1"]) == pytest.approx(50)
+    assert float(second["calibration_error"]) == pytest.approx(10)
+    write_table(path, {**columns, "boundaries": [[1] * 8] * 2}, "quality", {})
+    with pytest.raises(InputError, match=r"quality\.parquet does not hold 4 x 3 counts"):
+        make(bare_run, legend, tmp_path / "u", qualities=[path])
+
+
 def test_rare_classes_stand_with_their_gains(
     bare_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def arguments(tmp_path: Path, populations: dict[str, list[Path]]) -> Callable[..
             "model": folder / "model.safetensors",
             "history": folder / "history.parquet",
             "confusion": folder / "confusion.parquet",
+            "quality": folder / "quality.parquet",
         }
         return {**given, **changes}
 

@@ -25,12 +25,13 @@ Arguments = Callable[..., dict[str, Any]]
 MIXED = {"real": True, "unconditional": 7, "conditional": 5}
 
 
-def outputs(given: dict[str, Any]) -> tuple[dict[str, torch.Tensor], Any, Any]:
-    """Weights, counts and history (without its times) of a finished training."""
+def outputs(given: dict[str, Any]) -> tuple[dict[str, torch.Tensor], Any, Any, Any]:
+    """Weights, counts, other counts and history (without its times) of a finished training."""
     counts = read_table(given["confusion"], "confusion")["counts"].to_pylist()
     columns = ["step", "images", "name", "value"]
     history = read_table(given["history"], "history", columns).to_pylist()
-    return load_file(given["model"]), counts, history
+    quality = read_table(given["quality"], "quality").to_pylist()
+    return load_file(given["model"]), counts, quality, history
 
 
 def assert_equal(first: dict[str, Any], second: dict[str, Any]) -> None:
@@ -63,6 +64,11 @@ def test_training_writes_model_history_and_counts(arguments: Arguments) -> None:
     table = read_table(given["confusion"], "confusion").to_pylist()
     assert [row["patch_id"] for row in table] == [f"N36E030_000_{n:03d}" for n in (5, 11, 17, 23)]
     assert all(sum(row["counts"]) == 64 * 61 for row in table)
+    others = read_table(given["quality"], "quality").to_pylist()
+    assert [row["patch_id"] for row in others] == [row["patch_id"] for row in table]
+    assert all(sum(row["calibration"][:15]) == 64 * 61 for row in others)
+    right = [sum(row["calibration"][15:30]) for row in others]
+    assert right == [sum(row["counts"][::4]) for row in table]
     history = read_table(given["history"], "history").to_pylist()
     assert [(row["step"], row["name"]) for row in history] == [
         (step, name) for step in (2, 4) for name in ("loss", "f1", "iou", "learning_rate")

@@ -1,0 +1,70 @@
+"""Boundary F1 and calibration error from the counts of a test (table ``quality``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from groundsynth.errors import InputError
+from groundsynth.tables import read_table
+
+BINS = 15
+"""Equal bins of the largest class probability of a pixel."""
+
+Key = tuple[str, str, int]
+"""Mix, architecture and seed of a cell."""
+
+
+def read_qualities(paths: Sequence[Path], classes: int) -> dict[Key, dict[str, float | None]]:
+    """Cell -> its ``boundary_f1`` and ``calibration_error``, fractions over all its patches.
+
+    Raises InputError for a table without rows or of another legend.
+    """
+    return dict(_read_quality(path, classes) for path in paths)
+
+
+def _read_quality(path: Path, classes: int) -> tuple[Key, dict[str, float | None]]:
+    table = read_table(path, "quality")
+    if not len(table):
+        raise InputError(
+            f"{path} holds no test patch; give the test split a larger fraction and run again."
+        )
+    summed = {}
+    for name, parts, width in (("boundaries", 4, classes), ("calibration", 3, BINS)):
+        flat = table[name].combine_chunks().flatten().to_numpy()
+        if len(flat) != len(table) * parts * width:
+            raise InputError(
+                f"{path} does not hold {parts} x {width} counts a patch; it was made with another "
+                "legend or version: run the stage that writes it again."
+            )
+        summed[name] = flat.reshape(-1, parts, width).sum(axis=0, dtype=np.float64)
+    key = tuple(table[name][0].as_py() for name in ("mix", "architecture", "seed"))
+    return key, {
+        "boundary_f1": boundary_f1(summed["boundaries"]),
+        "calibration_error": expected_calibration_error(summed["calibration"]),
+    }
+
+
+def boundary_f1(counts: np.ndarray) -> float | None:
+    """Macro F1 of summed counts [4, K], over classes that have a boundary; None without any."""
+    predicted, right, true, found = np.asarray(counts, np.float64)
+    present = predicted + true > 0
+    if not present.any():
+        return None
+    precision = np.divide(right, predicted, out=np.zeros_like(right), where=predicted > 0)
+    recall = np.divide(found, true, out=np.zeros_like(found), where=true > 0)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+    return float(f1[present].mean())
+
+
+def expected_calibration_error(counts: np.ndarray) -> float | None:
+    """Mean over pixels of |accuracy - probability| of their bins; summed counts [3, BINS].
+
+    A fraction; None where no pixel is labelled.
+    """
+    pixels, right, sure = np.asarray(counts, np.float64)
+    total = pixels.sum()
+    return float(np.abs(right - sure).sum() / total) if total else None
