@@ -1,4 +1,8 @@
-"""How the trainings of the generators went: losses, distance, augmentation, speed."""
+"""How the trainings of the generators went: losses, distance, overfitting, speed.
+
+Signs of a discriminator that knows the real patches by heart: the mean sign of its logits on
+them, and the strength of the augmentation that adapts to it (Karras et al. 2020, ADA).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from groundsynth.figures.style import new_figure, nothing_to_draw
+from groundsynth.figures.style import bare, new_figure, nothing_to_draw
 from groundsynth.figures.training_curves import Curve, draw_curves, is_generator, read_curves
 from groundsynth.tables import read_table
 
-KINDS = ("losses", "Fréchet distance", "augmentation", "images a second")
+KINDS = ("losses", "Fréchet distance", "overfitting", "images a second")
 PANEL_HEIGHT = 2.6
 
 
@@ -26,7 +30,11 @@ def draw_generators(histories: Sequence[Path]) -> Figure:
     grid = figure.subplots(len(found), len(kinds), squeeze=False)
     for row, (name, curves) in zip(grid, found.items(), strict=True):
         for axes, kind in zip(row, kinds, strict=True):
-            draw_curves(axes, curves[kind], points=7)
+            if curves[kind]:
+                draw_curves(axes, curves[kind], points=7)
+            else:
+                axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
+                bare(axes)
             axes.set_title(f"{name} · {kind}", fontsize=9)
     return figure
 
@@ -47,7 +55,7 @@ def kind_of(figure: str) -> str | None:
         return "losses"
     if "frechet" in figure:
         return "Fréchet distance"
-    return "augmentation" if figure in ("augment_p", "real_sign") else None
+    return "overfitting" if figure in ("augment_p", "real_sign") else None
 
 
 def speed(history: Path) -> dict[str, Curve]:

@@ -43,12 +43,12 @@ PICTURES = {
         "hatched ones synthetic. Classes below 5% are drawn once more on their own scale.",
     ),
     "generators": (
-        "Training curves of the generators: losses, distance, augmentation, images a second.",
+        "Training curves of the generators: losses, distance, overfitting, images a second.",
         "A row a generator, against the number of images seen. Losses of a generator and its "
         "discriminator should stay in balance rather than fall. The distance (lower is better) is "
-        "measured where a plateau is looked for; the strength of an adaptive augmentation rises "
-        "as the discriminator begins to know the real patches by heart. Images a second are those "
-        "of the training alone.",
+        "measured where a plateau is looked for. As the discriminator begins to know the real "
+        "patches by heart, the mean sign of its answers to them nears 1, and the strength (p) of "
+        "an adaptive augmentation rises. Images a second are those of the training alone.",
     ),
     "progress": (
         "Samples of the same seeds, one row for each time of a training.",

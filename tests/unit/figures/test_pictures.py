@@ -275,7 +275,7 @@ def test_trainings_of_generators_have_a_row_each(full_run: Any) -> None:
     with styled():
         drawn = draw_generators(full_run.histories)
     titles = [axes.get_title(loc="left") for axes in drawn.axes]
-    kinds = ("losses", "Fréchet distance", "augmentation", "images a second")
+    kinds = ("losses", "Fréchet distance", "overfitting", "images a second")
     assert titles == [f"{name} · {k}" for name in ("unconditional", "conditional") for k in kinds]
     curves = [
         {line.get_label(): line.get_ydata().tolist() for line in axes.lines} for axes in drawn.axes
