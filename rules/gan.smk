@@ -33,6 +33,7 @@ rule advance_stylegan:
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
         keep_state=lookup(within=config, dpath="run/keep_state"),
+        events=events_of("train_stylegan"),
     message:
         "Training the unconditional generator, time slot {wildcards.slot}"
     shell:
@@ -40,7 +41,8 @@ rule advance_stylegan:
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
         "--device {params.device:q} --precision {params.precision:q} "
         "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
-        "--runtime {resources.runtime} --receipt {output.receipt:q} > {log:q} 2>&1"
+        "--runtime {resources.runtime} --receipt {output.receipt:q} {params.events:q} "
+        "> {log:q} 2>&1"
 
 
 rule train_stylegan:
@@ -53,6 +55,7 @@ rule train_stylegan:
         description="results/gan/unconditional/generator.json",
         history="results/gan/unconditional/history.parquet",
         preview="results/gan/unconditional/preview.png",
+        progress="results/gan/unconditional/progress.png",
         receipt="results/gan/unconditional/receipt.json",
     log:
         "logs/train_stylegan.log",
@@ -67,7 +70,7 @@ rule train_stylegan:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
-        revision=2,
+        revision=3,
         launcher=launcher_of("unconditional"),
         options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
         slots=lookup(within=config, dpath="gan/unconditional/slots"),
@@ -75,6 +78,7 @@ rule train_stylegan:
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
         keep_state=lookup(within=config, dpath="run/keep_state"),
+        events=events_of("train_stylegan"),
     message:
         "Training the unconditional generator"
     shell:
@@ -84,7 +88,7 @@ rule train_stylegan:
         "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
-        "> {log:q} 2>&1"
+        "--progress {output.progress:q} {params.events:q} > {log:q} 2>&1"
 
 
 rule advance_spade:
@@ -116,6 +120,7 @@ rule advance_spade:
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
         keep_state=lookup(within=config, dpath="run/keep_state"),
+        events=events_of("train_spade"),
     message:
         "Training the conditional generator, time slot {wildcards.slot}"
     shell:
@@ -123,7 +128,8 @@ rule advance_spade:
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
         "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
-        "--runtime {resources.runtime} --receipt {output.receipt:q} > {log:q} 2>&1"
+        "--runtime {resources.runtime} --receipt {output.receipt:q} {params.events:q} "
+        "> {log:q} 2>&1"
 
 
 rule train_spade:
@@ -137,6 +143,7 @@ rule train_spade:
         description="results/gan/conditional/generator.json",
         history="results/gan/conditional/history.parquet",
         preview="results/gan/conditional/preview.png",
+        progress="results/gan/conditional/progress.png",
         receipt="results/gan/conditional/receipt.json",
     log:
         "logs/train_spade.log",
@@ -151,7 +158,7 @@ rule train_spade:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
-        revision=2,
+        revision=3,
         launcher=launcher_of("conditional"),
         legend=json_of("legend"),
         options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
@@ -160,6 +167,7 @@ rule train_spade:
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
         keep_state=lookup(within=config, dpath="run/keep_state"),
+        events=events_of("train_spade"),
     message:
         "Training the conditional generator"
     shell:
@@ -169,4 +177,4 @@ rule train_spade:
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
-        "> {log:q} 2>&1"
+        "--progress {output.progress:q} {params.events:q} > {log:q} 2>&1"

@@ -228,9 +228,14 @@ def shards_if(population, files):
     return files(population) if population in SYNTHETIC else []
 
 
+def generator_files(name):
+    """The files of that name of all generators that the run trains."""
+    return [f"results/gan/{population}/{name}" for population in GENERATORS]
+
+
 def history_files():
     """Histories of all trainings of the run."""
-    files = [f"results/gan/{population}/history.parquet" for population in GENERATORS]
+    files = generator_files("history.parquet")
     files += cell_files("history.parquet") if HAS_SEGMENTER else []
     return files + (["results/clip/history.parquet"] if config["clip"]["train"] else [])
 

@@ -36,6 +36,13 @@ def options_of(path, leave=()):
     return words
 
 
+def events_of(rule):
+    """Command-line words that say where a training tells how it goes; none for nowhere."""
+    run = config["run"]
+    folder = ["--tensorboard", f"logs/tensorboard/{rule}"] if run["tensorboard"] else []
+    return folder + (["--wandb", run["wandb"]] if run["wandb"] else [])
+
+
 def launcher_of(population):
     """What starts a training in several processes, one a GPU: words after python; none for one."""
     gpus = config["gan"][population]["gpus"]

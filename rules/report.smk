@@ -79,6 +79,8 @@ rule write_report:
         compositions=tables_of("composition", POPULATIONS),
         confusions=cells_of("confusion.parquet"),
         histories=history_files(),
+        strips=generator_files("progress.png"),
+        generators=generator_files("generator.json"),
         coordinates=projection_files(),
         patches="results/patches/index.parquet",
         tables=rules.make_tables.output,
@@ -118,6 +120,16 @@ rule write_report:
             "results/figures/samples.png",
             caption="report/samples.rst",
             category="Synthesis",
+        ),
+        generators=report(
+            "results/figures/generators.png",
+            caption="report/generators.rst",
+            category="Training",
+        ),
+        progress=report(
+            "results/figures/progress.png",
+            caption="report/progress.rst",
+            category="Training",
         ),
         composition=report(
             "results/figures/composition.png",
@@ -169,7 +181,8 @@ rule write_report:
         "--conditional-masks {input.conditional_masks:q} "
         "--conditional-indices {input.conditional_indices:q} --captions {input.captions:q} "
         "--compositions {input.compositions:q} --confusions {input.confusions:q} "
-        "--histories {input.histories:q} --coordinates {input.coordinates:q} "
+        "--histories {input.histories:q} --strips {input.strips:q} "
+        "--generators {input.generators:q} --coordinates {input.coordinates:q} "
         "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
         "--seed {params.seed:q} --tables {input.tables:q} --funnel {input.funnel:q} "
         "--splits {input.splits:q} --distances {input.distances:q} --measured {input.measured:q} "

@@ -50,7 +50,7 @@ class Progress:
         if self.quiet:
             return
         rate = self.rate
-        left = f", {max(0, self.total - self.done) / rate:.0f} s left" if rate > 0 else ""
+        left = f", {span(max(0, self.total - self.done) / rate)} left" if rate > 0 else ""
         figures = "".join(f", {k} {v:.4g}" for k, v in self.figures.items())
         print(
             f"{self.what}: {self.done:.0f} of {self.total:.0f} {self.unit}, "
@@ -72,3 +72,11 @@ class Progress:
             self.bar.close()
         else:
             self._line()
+
+
+def span(seconds: float) -> str:
+    """A span of time in words that can be taken in at a glance: 95 s, 12 min, 3 h 20 min."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -41,6 +41,17 @@ def test_more_than_expected_leaves_no_time(capsys: pytest.CaptureFixture[str]) -
     assert ", 0 s left" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        *((0, "0 s"), (119.4, "119 s"), (120, "2 min"), (3569, "59 min"), (3571, "1 h 00 min")),
+        *((3 * 3600 + 1201, "3 h 20 min"), (50 * 3600, "50 h 00 min")),
+    ],
+)
+def test_spans_of_time(seconds: float, words: str) -> None:
+    assert module.span(seconds) == words
+
+
 def test_nothing_to_do_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("cut", total=0, unit="patch"):
         pass

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from groundsynth.errors import InputError
 from groundsynth.evaluation.mix_comparison import MEAN
 from groundsynth.figures.columns import FEATURE_MODEL, LABELS, heading, without_empty
+from groundsynth.figures.generator_endings import ending_of
 from groundsynth.figures.headline import headline_figures
 from groundsynth.figures.ledger import duration, read_ledger, stage_totals, total_of
 from groundsynth.figures.picture_texts import PICTURES
@@ -67,6 +68,7 @@ def write_page(
     splits: Path,
     distances: Path,
     measured: list[Path],
+    generators: list[Path],
     configuration: Any,
     logs: Path,
     page: Path,
@@ -75,8 +77,9 @@ def write_page(
     """Write the report of a run as one HTML page without outside resources, and its headline.
 
     Reads the CSV files among ``tables`` and the notes in the Markdown files, PNG ``figures``, the
-    funnel, splits and split distances of the patches (CSV), the ``measured`` distances (JSON) and
-    the timing lines at the end of ``logs``/**.log. ``configuration`` is the run's, as JSON.
+    funnel, splits and split distances of the patches (CSV), the ``measured`` distances (JSON),
+    the descriptions of the ``generators`` (JSON) and the timing lines at the end of
+    ``logs``/**.log. ``configuration`` is the run's, as JSON.
     ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit).
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
@@ -93,6 +96,7 @@ def write_page(
         "notes": {path.stem: read_note(path) for path in tables if path.suffix == ".md"},
         "gain": gain_of_synthesis(rows.get("significance", [])),
         "distances": [read_json(path) for path in measured],
+        "endings": [ending_of(read_json(path)) for path in generators],
         "costs": costs,
         "stages": stage_totals(costs),
         "total": total_of(costs),

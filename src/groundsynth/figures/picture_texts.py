@@ -42,6 +42,20 @@ PICTURES = {
         "Share of each class in all labelled pixels of a population: plain bars are real, "
         "hatched ones synthetic. Classes below 5% are drawn once more on their own scale.",
     ),
+    "generators": (
+        "Training curves of the generators: losses, distance, overfitting, images a second.",
+        "A row a generator, against the number of images seen. Losses of a generator and its "
+        "discriminator should stay in balance rather than fall. The distance (lower is better) is "
+        "measured where a plateau is looked for. As the discriminator begins to know the real "
+        "patches by heart, the mean sign of its answers to them nears 1, and the strength (p) of "
+        "an adaptive augmentation rises. Images a second are those of the training alone.",
+    ),
+    "progress": (
+        "Samples of the same seeds, one row for each time of a training.",
+        "What each generator drew as it was trained: a column is one seed (for the conditional "
+        "generator also one map, shown at the top with its real patch), a row one time. Times are "
+        "spaced by equal factors, as most happens early.",
+    ),
     "histories": (
         "Training curves, one small panel a training.",
         "Validation scores of the segmentation models, losses of the others, against the number "

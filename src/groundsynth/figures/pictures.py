@@ -1,4 +1,4 @@
-"""The pictures of a run: ten PNG files."""
+"""The pictures of a run, each a PNG file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditi
 from groundsynth.figures.feature_maps import draw_projections
 from groundsynth.figures.footprints import draw_footprints
 from groundsynth.figures.funnel import draw_funnel
+from groundsynth.figures.generator_curves import draw_generators
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import draw_patches
 from groundsynth.figures.split_shares import draw_split_shares
 from groundsynth.figures.style import save_figure, styled
 from groundsynth.figures.training_curves import draw_histories
+from groundsynth.figures.training_strips import draw_progress
 from groundsynth.landcover import Legend
 from groundsynth.progress import Progress
 from groundsynth.segmentation.populations import open_population
@@ -40,6 +42,7 @@ def draw_figures(
     compositions: list[Path],
     confusions: list[Path],
     histories: list[Path],
+    strips: list[Path],
     coordinates: list[Path],
     patches: Path,
     funnel: Path,
@@ -50,10 +53,11 @@ def draw_figures(
 ) -> list[Path]:
     """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
 
-    overview, footprints, funnel, patches, split_shares, samples, composition, histories,
-    confusion, projections. Reads shards of images uint8 (N, H, W, 3) and masks uint8 (N, H, W) by
-    memory map, only what is drawn; every list but those of the real patches may be empty, and a
-    picture without content says so. ``patches`` is the index of all real patches, ``funnel`` the
+    overview, footprints, funnel, patches, split_shares, samples, generators, progress,
+    composition, histories, confusion, projections. Reads shards of images uint8 (N, H, W, 3) and
+    masks uint8 (N, H, W) by memory map, only what is drawn; every list but those of the real
+    patches may be empty, and a picture without content says so. ``strips`` are pictures of the
+    generators' trainings, ``patches`` is the index of all real patches, ``funnel`` the
     table of candidates (CSV), ``rows`` the number of rows of the overview.
     """
     classes = Legend.from_json(legend)
@@ -74,6 +78,8 @@ def draw_figures(
         "patches": lambda: draw_patches(populations, classes, seed),
         "split_shares": lambda: draw_split_shares(compositions, patches, classes),
         "samples": lambda: draw_samples(populations, seed),
+        "generators": lambda: draw_generators(histories),
+        "progress": lambda: draw_progress(strips),
         "composition": lambda: draw_composition(compositions, classes),
         "histories": lambda: draw_histories(histories),
         "confusion": lambda: draw_confusion(confusions, classes),

@@ -1,4 +1,4 @@
-"""Training histories: one small panel a training."""
+"""Training histories of the models that judge: one small panel a training."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 def draw_histories(histories: Sequence[Path]) -> Figure:
-    """The main figures of each training against the images it has seen.
+    """The main figures of each training but the generators' against the images it has seen.
 
     Where a training measures validation scores they are shown, otherwise its losses.
     """
+    histories = [path for path in histories if not is_generator(path)]
     if not histories:
-        return nothing_to_draw("Nothing was trained, so there is no history to show.")
+        return nothing_to_draw("No model was trained, so there is no history to show.")
     columns = 3 if len(histories) <= 6 else 4 if len(histories) <= 12 else 6
     figure, places = panels(len(histories), columns, panel_height=2.6 if columns < 6 else 1.9)
     for axes, path in zip(places, histories, strict=True):
         curves = main_curves(read_curves(path))
         small = columns == 6
-        _draw_curves(axes, curves, points=6 if small else 7)
+        draw_curves(axes, curves, points=6 if small else 7)
         axes.set_title(title_of(path), fontsize=6.5 if small else 9)
     return figure
 
@@ -65,7 +66,13 @@ def title_of(path: Path) -> str:
     return "image-text model" if folders == ("clip",) else " · ".join(folders)
 
 
-def _draw_curves(axes: Axes, curves: dict[str, Curve], points: float) -> None:
+def is_generator(path: Path) -> bool:
+    """Whether a history is a generator's, which has a picture of its own."""
+    return path.parent.parent.name == "gan"
+
+
+def draw_curves(axes: Axes, curves: dict[str, Curve], points: float) -> None:
+    """Draw curves over thousands of images; text of so many ``points``."""
     if not curves:
         axes.text(0.5, 0.5, "no figures", ha="center", transform=axes.transAxes)
     for (name, (images, values)), color in zip(curves.items(), SERIES_COLORS, strict=False):
@@ -83,4 +90,5 @@ def _draw_curves(axes: Axes, curves: dict[str, Curve], points: float) -> None:
     axes.margins(y=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("thousand images", fontsize=points)
-    axes.legend(fontsize=points, loc="best", frameon=True, edgecolor="none", framealpha=0.7)
+    if curves:
+        axes.legend(fontsize=points, loc="best", frameon=True, edgecolor="none", framealpha=0.7)

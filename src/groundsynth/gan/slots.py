@@ -16,6 +16,7 @@ from typing import Any
 from groundsynth.errors import StateError
 from groundsynth.gan.processes import Processes, join_processes
 from groundsynth.gan.training import Trainer
+from groundsynth.gan.watch import WatchSettings, watching
 from groundsynth.run_state import RunState, follow_state, open_state, slot_seconds, write_receipt
 
 
@@ -31,6 +32,7 @@ class Slot:
     runtime: float | None
     receipt: Path
     device: str
+    watch: WatchSettings
 
 
 Build = Callable[[Processes], Trainer]
@@ -42,7 +44,7 @@ def advance(slot: Slot, build: Build) -> None:
         if processes.any(run.finished_elsewhere):
             return
         trainer = build(processes)
-        _train(trainer, run)
+        _train(slot, trainer, run)
         if processes.first:
             _write_receipt(slot, trainer)
 
@@ -59,7 +61,7 @@ def finish(
         if processes.any(run.finished_elsewhere):
             return
         trainer = build(processes)
-        if not _train(trainer, run):
+        if not _train(slot, trainer, run):
             raise StateError(
                 f"The last time slot is spent at {trainer.describe()}; the state is saved in "
                 f"{slot.state}: give more slots or a longer runtime, and start again to go on."
@@ -91,10 +93,11 @@ def _state(slot: Slot, outputs: Sequence[Path], keep: bool) -> Iterator[tuple[Ru
             yield run, processes
 
 
-def _train(trainer: Trainer, run: RunState) -> bool:
+def _train(slot: Slot, trainer: Trainer, run: RunState) -> bool:
     """Take up the training; leaves when a signal, not the clock, ended the slot."""
     trainer.restore(run.folder)
-    complete = trainer.run(run)
+    with watching(slot.watch, trainer, run.folder) as on_tick:
+        complete = trainer.run(run, on_tick)
     if not complete and not trainer.processes.any(run.time_is_spent()):
         raise run.leave(trainer.describe())
     return complete

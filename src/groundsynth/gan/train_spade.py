@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from groundsynth.gan.generator_files import save_generator
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.plateau import Plateau, compared_positions
-from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import TrainPatches
 from groundsynth.gan.slots import advance, finish
@@ -35,6 +34,7 @@ PREVIEW_COLUMNS = 8
 class SpadeOptions(TrainingOptions):
     """Options of SPADE's trainings; advance-spade says what they mean."""
 
+    head: ClassVar[int] = 2
     masks: list[Path] = field(metadata=APART)
     legend: dict[str, Any]
     base_channels: int
@@ -53,6 +53,10 @@ class SpadeOptions(TrainingOptions):
     def inputs(self) -> list[Path]:
         """The shards, in the order of the fingerprint."""
         return [*self.images, *self.masks, *self.indices]
+
+    def draw(self, trainer: Trainer) -> tuple[np.ndarray, int]:
+        """Maps, real images and two samples each, and the number of columns."""
+        return preview_images(trainer, Legend.from_json(self.legend))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +84,9 @@ def train_spade(options: LastSpadeOptions) -> None:
     """Train SPADE in the last of ``slots`` time slots and write the generator.
 
     As advance-spade; writes ``model`` (safetensors, with a JSON description beside it), the
-    ``history`` table and the ``preview`` picture (rows: map, real image, two samples). Fails with
-    the state saved when the training is not complete at the end of the slot.
+    ``history`` table, the ``preview`` picture (rows: map, real image, two samples) and, if asked
+    for, the ``progress`` strip (rows: map, real image, then a sample as the training went). Fails
+    with the state saved when the training is not complete at the end of the slot.
     """
     finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
 
@@ -146,7 +151,7 @@ def _settings(options: SpadeOptions) -> SpadeSettings:
 
 
 def _write(options: LastSpadeOptions, trainer: Trainer) -> None:
-    """Write model, description, history and preview of a finished training."""
+    """Write model, description, history and pictures of a finished training."""
     outcome = trainer.keep_best()
     legend = Legend.from_json(options.legend)
     record = provenance("train-spade", options.parameters, options.inputs)
@@ -163,7 +168,7 @@ def _write(options: LastSpadeOptions, trainer: Trainer) -> None:
         **outcome,
     )
     trainer.history.write(options.history, record)
-    write_preview(options.preview, *preview_images(trainer, legend))
+    options.write_pictures(options.watch, trainer, options.state)
 
 
 def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:

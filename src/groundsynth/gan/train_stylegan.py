@@ -17,7 +17,6 @@ from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.generator_files import build_generator, save_generator
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.plateau import Plateau
-from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import TrainPatches
 from groundsynth.gan.slots import advance, finish
@@ -48,6 +47,10 @@ class StyleganOptions(TrainingOptions):
     layer_noise: bool = True
     mapping_rate: float = 0.01
 
+    def draw(self, trainer: Trainer) -> tuple[np.ndarray, int]:
+        """Samples of fixed seeds, and the number of columns."""
+        return preview_images(trainer), PREVIEW_COLUMNS
+
 
 @dataclass(frozen=True, kw_only=True)
 class LastStyleganOptions(StyleganOptions, LastSlotOptions):
@@ -73,8 +76,9 @@ def train_stylegan(options: LastStyleganOptions) -> None:
     """Train StyleGAN2 or StyleGAN3 in the last of ``slots`` time slots and write the generator.
 
     As advance-stylegan; writes ``model`` (safetensors, with a JSON description beside it), the
-    ``history`` table and the ``preview`` picture. Fails with the state saved when the training
-    is not complete at the end of the slot.
+    ``history`` table, the ``preview`` picture and, if asked for, the ``progress`` strip (a row of
+    the same seeds for each of some times). Fails with the state saved when the training is not
+    complete at the end of the slot.
     """
     finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
 
@@ -166,7 +170,7 @@ def _settings(options: StyleganOptions) -> StyleganSettings:
 
 
 def _write(options: LastStyleganOptions, trainer: Trainer) -> None:
-    """Write model, description, history and preview of a finished training."""
+    """Write model, description, history and pictures of a finished training."""
     outcome = trainer.keep_best()
     resolution = trainer.reader.patches.resolution
     record = provenance("train-stylegan", options.parameters, options.inputs)
@@ -182,7 +186,7 @@ def _write(options: LastStyleganOptions, trainer: Trainer) -> None:
         **outcome,
     )
     trainer.history.write(options.history, record)
-    write_preview(options.preview, preview_images(trainer), PREVIEW_COLUMNS)
+    options.write_pictures(options.watch, trainer, options.state)
 
 
 def preview_images(trainer: Trainer) -> np.ndarray:

@@ -8,7 +8,6 @@ saves everything needed to go on bit for bit.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from torch import Tensor, nn
 
 from groundsynth.checkpoint import load_checkpoint, save_checkpoint
 from groundsynth.device import loss_scaler
-from groundsynth.errors import ConfigurationError
 from groundsynth.gan.collapse import require_contest, require_finite_weights, require_variance
 from groundsynth.gan.ema import ema_decay, update_ema
 from groundsynth.gan.history import History
@@ -29,11 +27,14 @@ from groundsynth.gan.micro_batches import accumulate, part_size
 from groundsynth.gan.plateau import FIGURE, Plateau
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import Batch, BatchReader
+from groundsynth.gan.schedule import Schedule
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
 
 Losses = Iterator[tuple[Tensor, dict[str, Tensor]]]
 """Losses to propagate one after the other, each with figures for the history."""
+
+OnTick = Callable[[Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -80,38 +81,6 @@ class Networks:
     generator: nn.Module
     discriminator: nn.Module
     average: nn.Module
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Length of a training and of its ticks, in thousands of images; half-life of the average.
-
-    ``micro_batch`` images are computed on at once; None for a process's share of the batch.
-    """
-
-    batch: int
-    kimg: float
-    tick_kimg: float
-    ema_kimg: float
-    micro_batch: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.batch < 2 or self.kimg <= 0 or self.tick_kimg <= 0 or self.ema_kimg < 0:
-            raise ConfigurationError(
-                f"A training with batch {self.batch}, kimg {self.kimg}, tick_kimg "
-                f"{self.tick_kimg} and ema_kimg {self.ema_kimg} cannot work; give a batch of at "
-                "least 2 and positive lengths."
-            )
-
-    @property
-    def steps(self) -> int:
-        """Number of steps of the whole training."""
-        return math.ceil(round(1000 * self.kimg) / self.batch)
-
-    @property
-    def tick_steps(self) -> int:
-        """Number of steps between two ticks."""
-        return max(1, round(1000 * self.tick_kimg / self.batch))
 
 
 class Trainer:
@@ -169,8 +138,11 @@ class Trainer:
         plateau = " (plateau reached)" if self._at_plateau else ""
         return f"{place}{plateau}, best {FIGURE} {self.plateau.best:.4g}"
 
-    def run(self, run: RunState) -> bool:
-        """Train until complete, or until ``run`` says to stop; True when complete."""
+    def run(self, run: RunState, on_tick: OnTick | None = None) -> bool:
+        """Train until complete, or until ``run`` says to stop; True when complete.
+
+        ``on_tick`` gets the figures of each tick, before the state is saved.
+        """
         images = self.schedule.steps * self.schedule.batch
         quiet = not self.processes.first
         with Progress("training", images, "img", done=self.seen, quiet=quiet) as progress:
@@ -181,6 +153,8 @@ class Trainer:
                 at_tick = self.complete or self.steps % self.schedule.tick_steps == 0
                 if at_tick:
                     figures = self.close_tick(run.folder)
+                    if on_tick is not None and not run.lost.is_set():
+                        on_tick(figures)
                 if at_tick or stop:
                     self._require_finite(run.folder)
                     if self.processes.first and not run.lost.is_set():  # else it is not ours

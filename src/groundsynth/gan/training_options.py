@@ -6,25 +6,34 @@ slots take the fields of these classes (``takes_options``).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from groundsynth.gan.generator_files import sidecar_of
 from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.plateau import PlateauSettings
+from groundsynth.gan.previews import write_preview
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
+from groundsynth.gan.schedule import Schedule
 from groundsynth.gan.slots import Slot
-from groundsynth.gan.training import Schedule
+from groundsynth.gan.training import Trainer
+from groundsynth.gan.watch import WatchSettings
 
 APART = {"apart": True}
 """Metadata of an option that the trained weights do not depend on, or only by its content."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
+class TrainingOptions(ABC):
     """Options of every time slot; lengths (kimg) are thousands of images, ``runtime`` minutes."""
+
+    head: ClassVar[int] = 0
+    """Rows of the pictures that are no samples."""
 
     images: list[Path] = field(metadata=APART)
     indices: list[Path] = field(metadata=APART)
@@ -45,6 +54,9 @@ class TrainingOptions:
     runtime: float | None = field(metadata=APART)
     receipt: Path = field(metadata=APART)
     micro_batch: int | None = None
+    snapshot_ticks: int = field(default=1, metadata=APART)
+    tensorboard: Path | None = field(default=None, metadata=APART)
+    wandb: str | None = field(default=None, metadata=APART)
     plateau_patience: int | None = None
     plateau_tolerance: float | None = None
     plateau_samples: int | None = None
@@ -72,6 +84,23 @@ class TrainingOptions:
             runtime=self.runtime,
             receipt=self.receipt,
             device=self.device,
+            watch=self.watch,
+        )
+
+    @abstractmethod
+    def draw(self, trainer: Trainer) -> tuple[np.ndarray, int]:
+        """What pictures show of a training: images uint8 [N, H, W, 3], and their columns."""
+
+    @property
+    def watch(self) -> WatchSettings:
+        """What is shown of the training while it runs."""
+        return WatchSettings(
+            self.draw,
+            self.head,
+            self.snapshot_ticks,
+            self.tensorboard,
+            self.wandb,
+            self.parameters,
         )
 
     @property
@@ -107,8 +136,16 @@ class LastSlotOptions:
     model: Path = field(metadata=APART)
     history: Path = field(metadata=APART)
     preview: Path = field(metadata=APART)
+    progress: Path | None = field(default=None, metadata=APART)
 
     @property
     def outputs(self) -> list[Path]:
         """Every file that tells that the training is finished."""
-        return [self.model, sidecar_of(self.model), self.history, self.preview]
+        strip = [] if self.progress is None else [self.progress]
+        return [self.model, sidecar_of(self.model), self.history, self.preview, *strip]
+
+    def write_pictures(self, watch: WatchSettings, trainer: Trainer, state: Path) -> None:
+        """The preview of the kept generator, and the strip of the training's snapshots."""
+        write_preview(self.preview, *watch.draw(trainer))
+        if self.progress is not None:
+            watch.snapshots(trainer, state).write_strip(self.progress)

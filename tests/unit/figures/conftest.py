@@ -15,6 +15,7 @@ from matplotlib.image import imread
 
 from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditions
 from groundsynth.files import write_json
+from groundsynth.gan.snapshots import Snapshots
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.populations import open_population
 from groundsynth.shards import write_array
@@ -69,6 +70,8 @@ class Run:
     histories: list[Path] = field(default_factory=list)
     coordinates: list[Path] = field(default_factory=list)
     measured: list[Path] = field(default_factory=list)
+    strips: list[Path] = field(default_factory=list)
+    generators: list[Path] = field(default_factory=list)
 
     def figure_inputs(self) -> dict[str, Any]:
         """Keyword arguments of draw_figures that name files."""
@@ -77,7 +80,7 @@ class Run:
             for population in ("real", "unconditional", "conditional")
             for kind in ("images", "masks", "indices")
         }
-        lists = ("captions", "compositions", "confusions", "histories", "coordinates")
+        lists = ("captions", "compositions", "confusions", "histories", "coordinates", "strips")
         return {
             **named,
             **{name: getattr(self, name) for name in lists},
@@ -251,6 +254,23 @@ class Run:
         write_table(path, columns, "history", {})
         self.histories.append(path)
 
+    def add_generator(
+        self, population: str, heads: int, series: dict[str, list[float]], **ending: Any
+    ) -> None:
+        """A trained generator: history, description, and a strip whose rows are grey values."""
+        folder = self.folder / f"results/gan/{population}"
+        self.add_history(folder / "history.parquet", **series)
+        self.generators.append(folder / "generator.json")
+        facts = {"population": population, "architecture": "spade" if heads else "stylegan2"}
+        write_json(self.generators[-1], facts | {"images": 16, "stopped_by": "kimg"} | ending)
+        snapshots = Snapshots(self.folder / "work" / population, SIZE, heads, 1)
+        for number, seen in enumerate((0, 8, 16)):
+            images = np.full(((heads + 1) * 8, SIZE, SIZE, 3), 50 + 60 * number, np.uint8)
+            images[: heads * 8] = 20
+            snapshots.write(images, 8, seen)
+        self.strips.append(folder / "progress.png")
+        snapshots.write_strip(self.strips[-1])
+
     def add_captions(
         self, populations: tuple[str, ...], text: str = "Trees beside fields."
     ) -> None:
@@ -357,10 +377,14 @@ def full_run(bare_run: Run) -> Run:
     random = np.random.default_rng(3)
     for mix in ("real", "real+synthetic"):
         bare_run.add_cell(mix, "unet", 1, random.integers(1, 50, (3, 3, 3)))
-    bare_run.add_history(
-        bare_run.folder / "results/gan/unconditional/history.parquet",
-        generator_loss=[1.0, 0.8],
-        discriminator_loss=[1.2, 1.1],
+    losses = {"generator_loss": [1.0, 0.8], "discriminator_loss": [1.2, 1.1]}
+    bare_run.add_generator("unconditional", 0, {**losses, "augment_p": [0.0, 0.1]})
+    plateau = {"stopped_by": "plateau", "kept_images": 8, "features": "random convolutions 1"}
+    counts = {"distance_samples": 1200, "distance_patches": 6}
+    distance = {"random_frechet_distance": [0.5, 0.75]}
+    bare_run.add_generator(
+        *("conditional", 2, losses | distance),
+        **plateau | counts | {"random_frechet_distance": 0.5},
     )
     bare_run.add_projection("tsne")
     bare_run.add_projection("umap")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from groundsynth.errors import InputError
+from groundsynth.figures.generator_endings import thousands
 from groundsynth.figures.page import (
     gain_of_synthesis,
     read_picture,
@@ -92,6 +93,7 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
         "splits": folder / "patches/splits.csv",
         "distances": folder / "patches/distances.csv",
         "measured": run.measured,
+        "generators": run.generators,
         "configuration": CONFIGURATION,
         "logs": run.folder / "logs",
         "page": folder / "report/index.html",
@@ -166,6 +168,27 @@ def test_the_page_says_what_was_measured(reported: tuple[Page, Any, str]) -> Non
     assert f"{network} {'0' * 64}." in words
     assert "feature model" not in words.lower()  # said below the table, not in it
     assert text.count("<strong>") >= 4 + 5  # headline, and the best of five scores
+
+
+def test_the_page_says_what_ended_each_training(reported: tuple[Page, Any, str]) -> None:
+    page, _, _ = reported
+    assert "The unconditional generator (stylegan2) reached its 16 images." in page.text
+    assert (
+        "The conditional generator (spade) was ended after 16 images: its distance had reached its "
+        "plateau; the best distance was 0.5 after 8 images, whose weights are kept (Fréchet "
+        "distance of 1,200 samples to 6 train patches, features of random convolutions 1)."
+    ) in page.text
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        *((640, "640"), (5_000_000, "5,000 thousand"), (26_000, "26 thousand")),
+        *((1_604_000, "1,604 thousand"), (1234, "1.2 thousand"), (12_345_600, "12,345.6 thousand")),
+    ],
+)
+def test_numbers_of_images(images: int, words: str) -> None:
+    assert thousands(images) == words
 
 
 def test_the_headline_has_the_four_telling_figures(reported: tuple[Page, Any, str]) -> None:

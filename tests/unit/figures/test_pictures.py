@@ -1,4 +1,4 @@
-"""The ten pictures: sizes, pixels, absent inputs, determinism."""
+"""The pictures of a run: sizes, pixels, absent inputs, determinism."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from groundsynth.composition.statistics import (
     jensen_shannon_distance,
     population_compositions,
     totals,
 )
+from groundsynth.errors import InputError
 from groundsynth.figures.composition_bars import draw_composition
 from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
 from groundsynth.figures.funnel import draw_funnel
+from groundsynth.figures.generator_curves import draw_generators, speed
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
 from groundsynth.figures.pictures import draw_figures
 from groundsynth.figures.split_shares import draw_split_shares, shares_by_split
 from groundsynth.figures.style import OTHER, save_figure, styled
-from groundsynth.figures.training_curves import main_curves, read_curves, title_of
+from groundsynth.figures.training_curves import draw_histories, main_curves, read_curves, title_of
+from groundsynth.figures.training_strips import draw_progress, spoken
 from groundsynth.landcover import Legend
 from groundsynth.patches.filters import REASONS
 from groundsynth.shards import open_array
+from groundsynth.tables import write_table
 
 NAMES = {
     "overview",
@@ -38,6 +44,8 @@ NAMES = {
     "patches",
     "split_shares",
     "samples",
+    "generators",
+    "progress",
     "composition",
     "histories",
     "confusion",
@@ -64,7 +72,7 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def test_a_full_run_gives_ten_pictures_of_equal_bytes(
+def test_a_full_run_gives_all_pictures_of_equal_bytes(
     full_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:
     first = draw(full_run, legend, tmp_path / "a")
@@ -95,7 +103,7 @@ def test_a_run_of_real_patches_alone_says_what_is_missing(
 ) -> None:
     folder = draw(bare_run, legend, tmp_path / "f")
     assert {path.stem for path in folder.iterdir()} == NAMES
-    for name in ("histories", "confusion", "projections"):
+    for name in ("generators", "progress", "histories", "confusion", "projections"):
         image = pixels(folder / f"{name}.png")
         assert image.shape[:2] == (320, 2400)
         assert (image < 200).any()  # a sentence stands there
@@ -261,6 +269,7 @@ def test_the_main_figures_of_a_training(full_run: Any) -> None:
         "real\nunet · seed 1",
         "real+synthetic\nunet · seed 1",
         "unconditional · generator",
+        "conditional · generator",
     ]
     assert list(by_title["real\nunet · seed 1"]) == ["f1", "iou"]
     losses = by_title["unconditional · generator"]
@@ -280,3 +289,66 @@ def test_names_with_dollar_signs_and_markup_are_drawn_as_they_are(
         save(drawn, tmp_path / "overview.png")  # would fail if it were read as mathematics
     texts = [text.get_text() for text in drawn.texts]
     assert any(text.startswith("Real: costs $x^{ <b>more</b> $") for text in texts)
+
+
+def test_trainings_of_generators_have_a_row_each(full_run: Any) -> None:
+    with styled():
+        drawn = draw_generators(full_run.histories)
+    titles = [axes.get_title(loc="left") for axes in drawn.axes]
+    kinds = ("losses", "Fréchet distance", "overfitting", "images a second")
+    assert titles == [f"{name} · {k}" for name in ("unconditional", "conditional") for k in kinds]
+    curves = [
+        {line.get_label(): line.get_ydata().tolist() for line in axes.lines} for axes in drawn.axes
+    ]
+    assert curves[0] == {"generator loss": [1.0, 0.8], "discriminator loss": [1.2, 1.1]}
+    assert curves[1] == {}
+    assert curves[2] == {"augment p": [0.0, 0.1]}
+    assert curves[3] == {"images a second": [8.0, 8.0]}
+    assert curves[5] == {"random frechet distance": [0.5, 0.75]}
+    others = [path for path in full_run.histories if "segmentation" in path.parts]
+    with styled():
+        assert len(draw_histories(full_run.histories).axes) == len(others) == 2
+        (one,) = draw_generators(others[:1]).findobj(Text)
+    assert one.get_text().startswith("No generator was trained")
+
+
+def test_speed_is_that_of_each_tick(bare_run: Any) -> None:
+    path = bare_run.folder / "results/gan/unconditional/history.parquet"
+    columns = {
+        "step": [1, 1, 2, 3],
+        "images": [10, 10, 30, 90],
+        "seconds": [5.0, 5.0, 7.0, 10.0],
+        "name": ["a", "b", "a", "a"],
+        "value": [0.0] * 4,
+    }
+    write_table(path, columns, "history", {})
+    images, rate = speed(path)["images a second"]
+    assert (images.tolist(), rate.tolist()) == ([10, 30, 90], [2, 10, 20])
+
+
+def test_strips_show_each_time_beside_its_number(
+    full_run: Any, tmp_path: Path, pixels: Pixels
+) -> None:
+    with styled():
+        drawn = draw_progress(full_run.strips)
+        image = pixels(save(drawn, tmp_path / "progress.png"))
+    words = [text.get_text() for text in drawn.texts]
+    assert words[2:5] == ["0", "8", "16"]
+    assert words[7:] == ["map", "real", "0", "8", "16"]
+    # 16 pixels enlarged 7 times below a head of 104 pixels; words take 190
+    middle = 104 + 56
+    assert [image[middle + 112 * row, 200, 0] for row in range(3)] == [50, 110, 170]
+    assert [image[middle + 112 * row, 1400, 0] for row in range(5)] == [20, 20, 50, 110, 170]
+    assert (image[middle + 112 * 3, 200] == 255).all()
+
+
+def test_a_strip_without_words_is_an_error(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "progress.png")
+    with pytest.raises(InputError, match="does not say what its rows show"):
+        draw_progress([tmp_path / "progress.png"])
+
+
+def test_numbers_of_images_in_few_signs() -> None:
+    assert [spoken(n) for n in ("0", "999", "1000", "26000", "1604000", "5000000")] == [
+        *("0", "999", "1 k", "26 k", "1.6 M", "5 M")
+    ]

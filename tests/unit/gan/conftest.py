@@ -175,6 +175,7 @@ def outputs(folder: Path) -> dict[str, Any]:
         "model": folder / "generator.safetensors",
         "history": folder / "history.parquet",
         "preview": folder / "preview.png",
+        "progress": folder / "progress.png",
     }
 
 

@@ -19,9 +19,10 @@ from groundsynth.gan import losses
 from groundsynth.gan.generator_files import sidecar_of
 from groundsynth.gan.history import History
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
+from groundsynth.gan.schedule import Schedule
 from groundsynth.gan.train_spade import advance_spade, train_spade
 from groundsynth.gan.train_stylegan import advance_stylegan, train_stylegan
-from groundsynth.gan.training import Schedule, Trainer
+from groundsynth.gan.training import Trainer
 from groundsynth.run_state import RunState, Stopped
 
 Verb = Callable[..., None]
@@ -77,7 +78,8 @@ def test_ten_steps_equal_five_and_five(kind: Any, monkeypatch: pytest.MonkeyPatc
     assert parts.outputs["model"].read_bytes() == weights
     assert rows(parts.outputs["history"]) == rows(whole.outputs["history"])
     assert {row[0] for row in rows(whole.outputs["history"])} == {3, 6, 9, 10}
-    assert parts.outputs["preview"].read_bytes() == whole.outputs["preview"].read_bytes()
+    for name in ("preview", "progress"):
+        assert parts.outputs[name].read_bytes() == whole.outputs[name].read_bytes()
     assert not parts.state.exists()
 
 

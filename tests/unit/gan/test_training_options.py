@@ -47,6 +47,7 @@ def test_inputs_and_outputs(spade: Any, shards: Any) -> None:
     options = LastSpadeOptions(**micro.options, **micro.outputs)
     assert options.inputs == [*shards.images, *shards.masks, *shards.indices]
     assert {path.name for path in options.outputs} == {
-        *("generator.safetensors", "generator.json", "history.parquet", "preview.png")
+        *("generator.safetensors", "generator.json", "history.parquet", "preview.png"),
+        "progress.png",
     }
     assert options.chain_slot.state == Path(micro.state)
