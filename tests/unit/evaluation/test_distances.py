@@ -83,7 +83,7 @@ def run(tmp_path: Path) -> dict[str, Any]:
             {},
         )
     for number in range(2):
-        vectors = random.normal(size=(6, 288)) + 1
+        vectors = 0.7 * random.normal(size=(6, 288)) + 0.05
         ids = [f"unconditional-{number}{n}" for n in range(6)]
         write_features(tmp_path / f"s.{number}.parquet", "unconditional", ids, title, vectors, {})
     return {
@@ -146,7 +146,9 @@ def test_distances_are_those_of_the_joined_splits(run: dict[str, Any]) -> None:
     assert found["ratio"] == found["distance"] / found["untrained"]["distance"]
     assert found["counts"] == {"real_train": 9, "real_test": 3, "synthetic": 9, "untrained": 5}
     assert found["chosen"] == found["counts"]
-    assert {name: found[name] for name in SCORES} == manifold_scores(train, samples, 2)
+    scores = manifold_scores(train, samples, 2)
+    assert {name: found[name] for name in SCORES} == scores
+    assert scores["precision"] != scores["recall"]
     assert found["floor"]["recall"] is None  # three test patches have no second neighbours
     whole = kernel_distance(samples, train, subsets=1, subset_size=9, seed=0)[0]
     assert found["kernel_distance"] == pytest.approx(whole, rel=1e-9)  # nine of each: all of them
