@@ -58,7 +58,7 @@ G3 = ("forward", "forward + backward")
 G2 = (*G3, "path length")
 ALWAYS = dict.fromkeys(DISCRIMINATOR_PASSES, 1.0)
 T_GOALS = {"forward": 3.8, "forward + backward": 2.4}
-G2_GOALS = {"forward": 1.35}
+G2_GOALS = {"forward": 1.35, "forward + backward": 1.35}
 NETWORKS = [
     Network("StyleGAN3-T", 3, "Generator", 64, 1024, 2, G3, T_GOALS),
     Network("StyleGAN3-T", 3, "Generator", 256, 16384, 1, G3, T_GOALS),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from groundsynth.gan.convolution import convolve
 from groundsynth.gan.resampling import leave_equal_padding, resample
 
 Pair = int | Sequence[int]
@@ -134,7 +135,7 @@ def conv2d_resample(
         w = w.flip([2, 3])
     if up == down == 1:
         x, own = leave_equal_padding(x, sides)
-        return F.conv2d(x, w, padding=own, groups=groups)
+        return convolve(x, w, own, groups)
     if (kh, kw) == (1, 1) and down == 1:
         return upfirdn2d(F.conv2d(x, w, groups=groups), f, up, 1, sides, flip_filter, up**2)
     if (kh, kw) == (1, 1):

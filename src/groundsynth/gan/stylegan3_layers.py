@@ -14,6 +14,7 @@ import scipy.signal
 import scipy.special
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from groundsynth.gan.layers import FullyConnected, low_precision_dtype
 from groundsynth.gan.modulated import modulated_conv2d
@@ -141,7 +142,6 @@ class SynthesisLayer(nn.Module):
         self.magnitude_ema_beta = magnitude_ema_beta
         self.low_precision = low_precision_dtype(low_precision) if use_fp16 else torch.float32
         kernel = 1 if is_torgb else conv_kernel
-        self.conv_padding = kernel - 1
         self.weight_gain = 1 / math.sqrt(before.channels * kernel**2)
         self.affine = FullyConnected(w_dim, before.channels, bias_init=1)
         self.weight = nn.Parameter(torch.randn(after.channels, before.channels, kernel, kernel))
@@ -164,6 +164,10 @@ class SynthesisLayer(nn.Module):
         total -= (before.size + kernel - 1) * self.up
         low = (total + self.up) // 2
         self.padding = [low, total - low] * 2
+        # Where that is negative, convolve fewer samples instead of dropping them afterwards.
+        self.unused = max(min(-(low // self.up), (low - total) // self.up), 0)
+        self.conv_padding = kernel - 1 - min(self.unused, kernel - 1)
+        self.conv_crop = self.unused - min(self.unused, kernel - 1)
 
     def forward(
         self, x: Tensor, w: Tensor, force_fp32: bool = False, update_emas: bool = False
@@ -179,14 +183,16 @@ class SynthesisLayer(nn.Module):
             fd=self.down_filter,
             up=self.up,
             down=self.down,
-            padding=self.padding,
+            padding=[side + self.unused * self.up for side in self.padding],
             gain=1 if self.is_torgb else math.sqrt(2),
             slope=1 if self.is_torgb else 0.2,
             clamp=self.conv_clamp,
         )
 
     def _convolved(self, x: Tensor, w: Tensor) -> Tensor:
-        """Modulated convolution, full padding, with the bias added."""
+        """Modulated convolution, bias added, full padding but for samples that go unused."""
+        if self.conv_crop:
+            x = F.pad(x, [-self.conv_crop] * 4)  # unlike a slice's, its gradient keeps the layout
         styles = self.affine(w)
         input_gain = self.magnitude_ema.rsqrt()
         bias = self.bias[:, None, None]
