@@ -40,7 +40,8 @@ PICTURES = {
     "composition": (
         "Bars of the share of each land-cover class in each population.",
         "Share of each class in all labelled pixels of a population: plain bars are real, "
-        "hatched ones synthetic. Classes below 5% are drawn once more on their own scale.",
+        "hatched ones synthetic. Classes below 5% are drawn once more on their own scale. The key "
+        "says how far the totals are from the real ones (0: equal, 1: nothing in common).",
     ),
     "generators": (
         "Training curves of the generators: losses, distance, overfitting, images a second.",
