@@ -127,7 +127,9 @@ def mix_parts(wildcards):
 def resampling_blocks():
     """Side in degrees of the blocks that intervals and tests draw; None for single patches."""
     own, splits = config["statistics"]["block_degrees"], config["splits"]
-    return splits["block_degrees"] if own is None and splits["method"] == "block" else own
+    return (
+        splits["block_degrees"] if own is None and splits["method"] == "block" else own
+    )
 
 
 def mask_source(wildcards):

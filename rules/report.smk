@@ -155,7 +155,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=4,
+        revision=5,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
