@@ -155,7 +155,8 @@ def cells_of(name):
 
 def evaluation_files():
     """Everything of the evaluation stage besides redundancy."""
-    return distance_files() + projection_files() + caption_score_files()
+    scores = caption_score_files() + grounding_files()
+    return distance_files() + projection_files() + scores
 
 
 def distance_files():
@@ -168,6 +169,17 @@ def caption_score_files():
     if not (config["clip"]["score"] and CAPTIONERS):
         return []
     return tables_of("scores/captions", config["captions"]["populations"])
+
+
+def grounding_files():
+    """Grounding tables of the captioners; none where it is off."""
+    names = CAPTIONERS if config["grounding"]["score"] else []
+    return [f"results/scores/grounding/{captioner}.parquet" for captioner in names]
+
+
+def captioned_compositions():
+    """Composition tables of all captioned shards."""
+    return tables_of("composition", config["captions"]["populations"])
 
 
 def cell_files(name):

@@ -9,6 +9,7 @@ rule make_tables:
             "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
         ),
         caption_scores=caption_score_files(),
+        groundings=grounding_files(),
         compositions=tables_of("composition", POPULATIONS),
         measured=distance_files(),
         coordinates=projection_files(),
@@ -25,6 +26,7 @@ rule make_tables:
         composition="results/tables/composition.csv",
         rare="results/tables/rare_classes.csv",
         rare_gains="results/tables/rare_gains.csv",
+        grounding=multiext("results/tables/grounding", ".csv", ".md"),
         distances="results/tables/distances.csv",
         distances_text="results/tables/distances.md",
         silhouettes="results/tables/silhouettes.csv",
@@ -55,6 +57,7 @@ rule make_tables:
         "python -m groundsynth make-tables --confusions {input.confusions:q} "
         "--qualities {input.qualities:q} "
         "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
+        "--groundings {input.groundings:q} "
         "--compositions {input.compositions:q} --measured {input.measured:q} "
         "--coordinates {input.coordinates:q} --indices {input.indices:q} "
         "--legend {params.legend:q} --clip-name {params.clip:q} "

@@ -132,3 +132,34 @@ rule score_captions:
         "--model-config {params.description:q} --prefix={params.prefix:q} --batch "
         "{params.batch:q} --device {params.device:q} --precision {params.precision:q} "
         "--output {output.scores:q} > {log:q} 2>&1"
+
+
+rule score_grounding:
+    input:
+        captions=captions_by,
+        compositions=captioned_compositions(),
+    output:
+        scores="results/scores/grounding/{captioner}.parquet",
+    log:
+        "logs/score_grounding/{captioner}.log",
+    benchmark:
+        "benchmarks/score_grounding/{captioner}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=120,
+    params:
+        revision=1,
+        legend=json_of("legend"),
+        synonyms=json_of("grounding/synonyms"),
+        present_percent=lookup(within=config, dpath="grounding/present_percent"),
+        minor_percent=lookup(within=config, dpath="grounding/minor_percent"),
+    message:
+        "Comparing the captions of {wildcards.captioner} with the maps"
+    shell:
+        "python -m groundsynth score-grounding --captions {input.captions:q} "
+        "--compositions {input.compositions:q} --legend {params.legend:q} --synonyms "
+        "{params.synonyms:q} --present-percent {params.present_percent:q} --minor-percent "
+        "{params.minor_percent:q} --output {output.scores:q} > {log:q} 2>&1"

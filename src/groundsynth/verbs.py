@@ -26,6 +26,7 @@ VERBS = {
     "score-redundancy": "groundsynth.evaluation.redundancy:score_redundancy",
     "train-clip": "groundsynth.evaluation.train_clip:train_clip",
     "score-captions": "groundsynth.evaluation.clipscore:score_captions",
+    "score-grounding": "groundsynth.evaluation.grounding:score_grounding",
     "fetch-feature-weights": "groundsynth.evaluation.feature_weights:fetch_feature_weights",
     "extract-features": "groundsynth.evaluation.features:extract_features",
     "measure-distances": "groundsynth.evaluation.distances:measure_distances",

@@ -66,6 +66,22 @@ SIGNIFICANCE = {
     "p_corrected": "p (Holm)",
     "mark": "Significant",
 }
+GROUNDING = {
+    "subset": "Subset",
+    "captioner": "Captioner",
+    "captions": "Captions",
+    "class_precision": "Class precision (%)",
+    "class_recall": "Class recall (%)",
+    "invented_percent": "Inventing a class (%)",
+    "missed_percent": "Missing a class (%)",
+    "denied_percent": "Denying a class (%)",
+    "understated_percent": "Understating a class (%)",
+    "dominant_named_percent": "Naming a dominant class (%)",
+    "dominant_correct_percent": "Dominant class correct (%)",
+    "order_percent": "Order of shares (%)",
+    "stated_shares": "Stated shares",
+    "share_error": "Their error (points)",
+}
 COMPOSITION = {
     "population": "Population",
     "class": "Class",
@@ -157,6 +173,7 @@ def heading(column: str) -> str:
         CELLS,
         TABLE2,
         TABLE1,
+        GROUNDING,
         SIGNIFICANCE,
         RARE,
         DISTANCES,

@@ -9,6 +9,7 @@ from typing import Any
 from groundsynth.composition.rare_classes import Compositions, rare_class_rows, rare_classes
 from groundsynth.composition.statistics import compare_populations, population_compositions
 from groundsynth.evaluation.significance import Resampling
+from groundsynth.figures.caption_details import write_caption_details
 from groundsynth.figures.caption_tables import (
     captioner_table,
     read_redundancies,
@@ -56,6 +57,7 @@ def make_tables(
     qualities: list[Path],
     redundancies: list[Path],
     caption_scores: list[Path],
+    groundings: list[Path],
     compositions: list[Path],
     measured: list[Path],
     coordinates: list[Path],
@@ -74,8 +76,8 @@ def make_tables(
 
     table1 and table2 (captions by subset and by captioner), table3 and table4 (segmentation
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
-    digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; cells.csv (each training by
-    itself, with boundary F1 and calibration error); significance.csv and .parquet (tests between
+    digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; grounding (captions against
+    maps) as ``.csv`` and ``.md``; cells.csv (each training by itself, with boundary F1 and calibration error); significance.csv and .parquet (tests between
     mixes); composition.csv (class totals in percent, distances to the real population);
     rare_classes.csv and rare_gains.csv (how often rare classes occur, their gains by mix);
     distances.csv and .md (distances in the features of each extractor); silhouettes.csv.
@@ -100,6 +102,7 @@ def make_tables(
         write_csv(folder / f"{name}.csv", list(columns), both)
         shown = {column: columns[column] for column in without_empty(list(columns), both)}
         write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
+    write_caption_details(folder, groundings)
     resampling = Resampling(confidence, resamples, permutations, seed)
     tests = write_segmentation_tables(
         cells, others, mixes, classes.names, indices, block_degrees, resampling, folder

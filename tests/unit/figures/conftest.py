@@ -72,6 +72,7 @@ class Run:
     measured: list[Path] = field(default_factory=list)
     strips: list[Path] = field(default_factory=list)
     generators: list[Path] = field(default_factory=list)
+    groundings: list[Path] = field(default_factory=list)
 
     def figure_inputs(self) -> dict[str, Any]:
         """Keyword arguments of draw_figures that name files."""
@@ -116,6 +117,7 @@ class Run:
             "permutations": 1000,
             "block_degrees": None,
             "seed": 1,
+            "groundings": self.groundings,
         }
 
     def add_distances(self, extractor: str, population: str, ratio: float) -> Path:

@@ -31,6 +31,7 @@ NAMES = (
     "rare_gains",
     "distances",
     "silhouettes",
+    "grounding",
 )
 COORDINATES = SCHEMAS["coordinates"].names
 
