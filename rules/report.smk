@@ -26,6 +26,7 @@ rule make_tables:
         composition="results/tables/composition.csv",
         rare="results/tables/rare_classes.csv",
         rare_gains="results/tables/rare_gains.csv",
+        diversity=multiext("results/tables/diversity", ".csv", ".md"),
         grounding=multiext("results/tables/grounding", ".csv", ".md"),
         distances="results/tables/distances.csv",
         distances_text="results/tables/distances.md",

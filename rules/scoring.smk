@@ -18,15 +18,19 @@ rule score_redundancy:
         "../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
-        runtime=30,
+        mem_mb=memory(8000),
+        runtime=60,
     params:
-        revision=2,
+        revision=3,
+        self_bleu_sample=lookup(within=config, dpath="evaluation/self_bleu_sample"),
+        seed=lookup(within=config, dpath="run/seed"),
     message:
         "Counting repeated captions of {wildcards.captioner}"
     shell:
         "python -m groundsynth score-redundancy --captions {input.captions:q} --column "
-        "caption --group-by population --status-column status --output {output.scores:q} > {log:q} 2>&1"
+        "caption --group-by population --status-column status --self-bleu-sample "
+        "{params.self_bleu_sample:q} --seed {params.seed:q} --output {output.scores:q} "
+        "> {log:q} 2>&1"
 
 
 rule fetch_clip:

@@ -1,4 +1,4 @@
-"""Captions from files of other makes: CSV, Parquet, JSON lines and plain lines, row by row."""
+"""Captions from files of other makes: CSV, Parquet, JSON and plain lines, row by row."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundsynth.errors import InputError
+from groundsynth.evaluation.caption_json import read_json_captions
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".ndjson", ".json")
+JSON_LINES = (".jsonl", ".ndjson")
 PLAIN = (".txt", ".lines", "")
 BATCH = 65_536
 LONGEST = 1 << 24
@@ -24,8 +25,9 @@ Row = tuple[str | None, ...]
 def read_columns(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """The text of some columns, row by row; the format is told by the file's suffix.
 
-    ``.csv``, ``.tsv``, ``.parquet``, ``.jsonl``/``.ndjson``, and ``.txt``: one caption a line,
-    empty lines left out, where the one column may have any name. None stands for a null. Raises
+    ``.csv``, ``.tsv``, ``.parquet``, ``.jsonl``/``.ndjson``, ``.json`` (lines, or a layout of
+    ``caption_json``), and ``.txt``: one caption a line, empty lines left out, where the one
+    column may have any name. None stands for a null. Raises
     InputError, naming file and column, for what cannot be read.
     """
     suffix = path.suffix.lower()
@@ -36,12 +38,14 @@ def read_columns(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             yield from _parquet(path, columns)
         elif suffix in JSON_LINES:
             yield from _json_lines(path, columns)
+        elif suffix == ".json":
+            yield from _json(path, columns)
         elif suffix in PLAIN:
             yield from _plain(path, columns)
         else:
             raise InputError(
                 f"{path} has the unknown suffix {suffix!r}; give captions as .csv, .tsv, "
-                ".parquet, .jsonl or .txt."
+                ".parquet, .json, .jsonl or .txt."
             )
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path.") from None
@@ -96,6 +100,11 @@ def _require_text(path: Path, column: str, kind: pa.DataType) -> None:
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (pa.types.is_string(value) or pa.types.is_large_string(value)):
         raise InputError(f"{path} holds {kind} in the column {column!r}; name a column of text.")
+
+
+def _json(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    rows = read_json_captions(path, columns)
+    yield from _json_lines(path, columns) if rows is None else rows
 
 
 def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """Redundancy of captions: the share of captions that repeat another one (paper, table 2).
 
-Captions are compared as exact strings, without any normalisation.
+Captions are compared as exact strings, without any normalisation; ``diversity`` says the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from groundsynth.errors import InputError
 from groundsynth.evaluation.caption_files import read_columns
+from groundsynth.evaluation.diversity import DiversityCounter
 from groundsynth.files import write_json
 from groundsynth.provenance import provenance
 
@@ -63,18 +64,23 @@ def score_redundancy(
     output: Path,
     group_by: str | None = None,
     status_column: str | None = None,
+    self_bleu_sample: int = 100,
+    seed: int = 0,
 ) -> None:
-    """Write the redundancy of all captions in one or several files, as JSON.
+    """Write the redundancy and the diversity of all captions in one or several files, as JSON.
 
-    Reads the column ``column`` of CSV, TSV, Parquet or JSON lines, or plain lines (.txt); nulls
-    are no captions, nor are rows that ``status_column`` says are ``error`` or ``empty``
-    (``left_out`` counts both). With ``group_by``, another column, ``groups`` holds the same figures
-    for the rows of each of its values. Raises InputError when a file holds no caption.
+    Reads the column ``column`` of CSV, TSV, Parquet, JSON lines, the JSON layouts of RSICD, UCM
+    and NWPU (``raw``), or plain lines (.txt); nulls are no captions, nor are rows that
+    ``status_column`` says are ``error`` or ``empty`` (``left_out`` counts both). With
+    ``group_by``, another column, ``groups`` holds the same figures for the rows of each of its
+    values. ``diversity`` (and ``group_diversity``): normalised redundancy, vocabulary,
+    distinct-n, and self-BLEU of ``self_bleu_sample`` captions drawn by ``seed``. Raises
+    InputError when a file holds no caption.
     """
     if not captions:
         raise InputError("No file of captions is given; name at least one.")
-    total = RedundancyCounter()
-    groups: dict[str, RedundancyCounter] = {}
+    total = _Counters(self_bleu_sample, seed)
+    groups: dict[str, _Counters] = {}
     left_out = 0
     columns = [column, *(name for name in (group_by, status_column) if name is not None)]
     for path in captions:
@@ -84,14 +90,36 @@ def score_redundancy(
                 continue
             total.add(text)
             if group_by is not None:
-                groups.setdefault(str(others[0]), RedundancyCounter()).add(text)
-    if total.captions == 0:  # one empty file among several is a shard without patches
+                name = str(others[0])
+                if name not in groups:
+                    groups[name] = _Counters(self_bleu_sample, seed)
+                groups[name].add(text)
+    if total.exact.captions == 0:  # one empty file among several is a shard without patches
         raise InputError(
             f"{captions[0]} holds no captions, nor do the other files given; run the stage that "
             "writes them again."
         )
-    result: dict[str, Any] = {**total.result(), "left_out": left_out}
-    result["groups"] = {name: groups[name].result() for name in sorted(groups)}
-    parameters = {"column": column, "group_by": group_by, "status_column": status_column}
+    result: dict[str, Any] = {**total.exact.result(), "left_out": left_out}
+    result["groups"] = {name: groups[name].exact.result() for name in sorted(groups)}
+    result["diversity"] = total.diversity.result()
+    result["group_diversity"] = {name: groups[name].diversity.result() for name in sorted(groups)}
+    parameters = {
+        "column": column,
+        "group_by": group_by,
+        "status_column": status_column,
+        "self_bleu_sample": self_bleu_sample,
+        "seed": seed,
+    }
     result["provenance"] = provenance("score-redundancy", parameters, captions)
     write_json(output, result)
+
+
+class _Counters:
+    """Both counters of some captions."""
+
+    def __init__(self, sample: int, seed: int) -> None:
+        self.exact, self.diversity = RedundancyCounter(), DiversityCounter(sample, seed)
+
+    def add(self, caption: str) -> None:
+        self.exact.add(caption)
+        self.diversity.add(caption)

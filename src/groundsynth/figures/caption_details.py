@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from groundsynth.figures.columns import GROUNDING
+from groundsynth.figures.caption_tables import diversity_table
+from groundsynth.figures.columns import DIVERSITY, GROUNDING
 from groundsynth.figures.grounding_table import grounding_table, read_groundings
 from groundsynth.figures.table_files import write_csv, write_markdown
 
+NOTE_DIVERSITY = (
+    "Normalised: without case, punctuation and white space. Distinct: distinct ones among all "
+    "words, pairs and triples of words. Self-BLEU: mean BLEU-4 of each caption of a random sample "
+    "against the others. All but the words a caption depend on the number of captions."
+)
 NOTE_GROUNDING = (
     "What captions say, against the class shares of the same image's map. Precision and recall: "
     "means over captions of the named classes that are there and the classes there that are "
@@ -19,10 +26,14 @@ NOTE_GROUNDING = (
 )
 
 
-def write_caption_details(folder: Path, groundings: Sequence[Path]) -> None:
-    """Write ``grounding`` (captions against maps) into a folder."""
+def write_caption_details(
+    folder: Path, redundancies: Mapping[str, Any], groundings: Sequence[Path]
+) -> None:
+    """Write ``diversity`` (of words) and ``grounding`` (captions against maps) into a folder."""
+    found = grounding_table(read_groundings(groundings))
     tables = [
-        ("grounding", GROUNDING, grounding_table(read_groundings(groundings)), NOTE_GROUNDING)
+        ("diversity", DIVERSITY, diversity_table(redundancies), NOTE_DIVERSITY),
+        ("grounding", GROUNDING, found, NOTE_GROUNDING),
     ]
     for name, columns, rows, note in tables:
         write_csv(folder / f"{name}.csv", list(columns), rows)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from groundsynth.errors import InputError
+from groundsynth.figures.columns import DIVERSITY
 from groundsynth.figures.table_files import Row
 from groundsynth.files import read_json
 from groundsynth.tables import read_table
@@ -96,6 +97,31 @@ def captioner_table(redundancies: Mapping[str, Any], scores: Scores, clip_name: 
     return rows
 
 
+def diversity_table(redundancies: Mapping[str, Any]) -> list[Row]:
+    """How diverse the captions are: one row for each subset and captioner."""
+    rows: list[Row] = []
+    for subset, populations in subsets(redundancies).items():
+        for captioner, redundancy in redundancies.items():
+            counts = counts_in(redundancy, subset, populations)
+            found = redundancy["diversity"]
+            if subset != ALL:
+                found = redundancy["group_diversity"].get(populations[0])
+            if counts is None or found is None:
+                continue
+            row = {name: found[name] for name in DIVERSITY if name in found}
+            words = found["words"] / counts["captions"]
+            rows.append(
+                {
+                    "subset": subset,
+                    "captioner": captioner,
+                    "captions": counts["captions"],
+                    "words_a_caption": words,
+                    **row,
+                }
+            )
+    return rows
+
+
 def subsets(redundancies: Mapping[str, Any]) -> dict[str, list[str]]:
     """Subset -> its populations: all, real and, as far as they have captions, the synthetic ones.
 
@@ -127,7 +153,7 @@ def read_redundancies(paths: Sequence[Path]) -> dict[str, Any]:
     found = {}
     for path in paths:
         counts = read_json(path)
-        if not {"captions", "unique", "redundancy_percent"} <= set(counts):
+        if not {"captions", "unique", "redundancy_percent", "diversity"} <= set(counts):
             raise InputError(
                 f"{path} holds no counts of captions; delete it and run its stage again."
             )

@@ -82,6 +82,19 @@ GROUNDING = {
     "stated_shares": "Stated shares",
     "share_error": "Their error (points)",
 }
+DIVERSITY = {
+    "subset": "Subset",
+    "captioner": "Captioner",
+    "captions": "Captions",
+    "normalised_redundancy_percent": "Normalised redundancy (%)",
+    "vocabulary": "Vocabulary (words)",
+    "words_a_caption": "Words a caption",
+    "distinct_1_percent": "Distinct words (%)",
+    "distinct_2_percent": "Distinct pairs (%)",
+    "distinct_3_percent": "Distinct triples (%)",
+    "self_bleu": "Self-BLEU",
+    "self_bleu_sample": "of so many",
+}
 COMPOSITION = {
     "population": "Population",
     "class": "Class",
@@ -174,6 +187,7 @@ def heading(column: str) -> str:
         TABLE2,
         TABLE1,
         GROUNDING,
+        DIVERSITY,
         SIGNIFICANCE,
         RARE,
         DISTANCES,

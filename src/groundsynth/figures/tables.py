@@ -76,9 +76,10 @@ def make_tables(
 
     table1 and table2 (captions by subset and by captioner), table3 and table4 (segmentation
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
-    digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; grounding (captions against
-    maps) as ``.csv`` and ``.md``; cells.csv (each training by itself, with boundary F1 and calibration error); significance.csv and .parquet (tests between
-    mixes); composition.csv (class totals in percent, distances to the real population);
+    digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; diversity and grounding
+    (captions against maps) as ``.csv`` and ``.md``; cells.csv (each training by itself, with
+    boundary F1 and calibration error); significance.csv and .parquet (tests between mixes);
+    composition.csv (class totals in percent, distances to the real population);
     rare_classes.csv and rare_gains.csv (how often rare classes occur, their gains by mix);
     distances.csv and .md (distances in the features of each extractor); silhouettes.csv.
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
@@ -102,7 +103,7 @@ def make_tables(
         write_csv(folder / f"{name}.csv", list(columns), both)
         shown = {column: columns[column] for column in without_empty(list(columns), both)}
         write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
-    write_caption_details(folder, groundings)
+    write_caption_details(folder, counts, groundings)
     resampling = Resampling(confidence, resamples, permutations, seed)
     tests = write_segmentation_tables(
         cells, others, mixes, classes.names, indices, block_degrees, resampling, folder

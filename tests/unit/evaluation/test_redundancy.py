@@ -174,6 +174,84 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         score(tmp_path, [])
 
 
+KARPATHY = {
+    "images": [
+        {
+            "filename": "airport_1.tif",
+            "split": "train",
+            "sentences": [{"raw": "a b", "sentid": 0}, {"raw": "c d", "sentid": 1}],
+        },
+        {"filename": "farm_1.tif", "split": "test", "sentences": [{"raw": "a b", "sentid": 2}]},
+    ],
+    "dataset": "x",
+}
+NWPU = {
+    "airport": [{"filename": "airport_1.jpg", "split": "train", "raw": "a b", "raw_1": "c d"}],
+    "farm": [{"filename": "farm_1.jpg", "split": "test", "raw": "a b"}],
+}
+PLAIN_LIST = [
+    {"raw": "a b", "split": "train"},
+    {"raw": "c d", "split": "train"},
+    {"raw": "a b", "split": "test"},
+]
+
+
+@pytest.mark.parametrize("layout", [KARPATHY, NWPU, PLAIN_LIST], ids=["rsicd", "nwpu", "list"])
+def test_layouts_of_published_sets(tmp_path: Path, layout: Any) -> None:
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(layout, indent=1), "utf-8-sig")
+    found = score(tmp_path, [path], column="raw", group_by="split")
+    assert (found["captions"], found["unique"]) == (3, 2)
+    assert {name: group["captions"] for name, group in found["groups"].items()} == {
+        "train": 2,
+        "test": 1,
+    }
+
+
+def test_categories_and_lines_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(NWPU))
+    assert set(score(tmp_path, [path], column="raw", group_by="category")["groups"]) == {
+        "airport",
+        "farm",
+    }
+    path.write_text('{"raw": "x"}\n')  # one line of JSON lines
+    assert score(tmp_path, [path], column="raw")["captions"] == 1
+    path.write_text('{"raw": "x"}\n{"raw": "x"}\n')
+    assert score(tmp_path, [path], column="raw")["unique"] == 1
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        ({"annotations": {}}, "layout that is not known"),
+        (7, "layout that is not known"),
+        ({}, "layout that is not known"),
+        (["x"], r"no JSON object in \[0\]"),
+        ({"images": [{"filename": "a"}]}, r"no list of sentences in images\[0\]"),
+        ({"images": [{"sentences": ["x"]}]}, r"no JSON object in images\[0\]\.sentences\[0\]"),
+        ({"farm": [{"filename": "a"}]}, r"no member 'raw' in farm\[0\]"),
+        ({"farm": [7]}, r"no JSON object in farm\[0\]"),
+        ([{"text": "a"}], r"no member 'raw' in \[0\]; its texts are text"),
+        ([{"raw": 3}], "no text in 'raw'"),
+    ],
+)
+def test_other_layouts_are_refused(tmp_path: Path, layout: Any, message: str) -> None:
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(layout))
+    with pytest.raises(InputError, match=message):
+        score(tmp_path, [path], column="raw")
+
+
+def test_diversity_stands_beside_the_counts(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.csv", HAND_MADE, list("aaaabbbb"))
+    found = score(tmp_path, [path], group_by="g", self_bleu_sample=0)
+    assert found["diversity"]["normalised_unique"] == 3
+    assert found["diversity"]["normalised_redundancy_percent"] == pytest.approx(100 * 5 / 8)
+    assert found["group_diversity"]["a"]["vocabulary"] == 3
+    assert found["diversity"]["self_bleu"] is None
+
+
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the published sample captions are not here")
 @pytest.mark.parametrize(
     ("name", "rows"), [("real_captions_head13.csv", 13), ("synth_captions_head3.csv", 3)]

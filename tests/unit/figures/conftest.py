@@ -42,6 +42,14 @@ MIXES: dict[str, Any] = {
     "real+synthetic": {"real": True, "unconditional": 8, "conditional": 0},
 }
 SPLITS = ("train", "train", "validation", "test")
+DIVERSITY = {
+    "normalised_redundancy_percent": 50.0,
+    "vocabulary": 7,
+    "words": 96,
+    **{f"distinct_{order}_percent": 10.0 * order for order in (1, 2, 3)},
+    "self_bleu": None,
+    "self_bleu_sample": 0,
+}
 CAPTIONERS = ("grammar_text", "grammar_hybrid")
 
 
@@ -288,7 +296,9 @@ class Run:
                 groups[population] = counts(len(ids), unique)
             total = [sum(g[key] for g in groups.values()) for key in ("captions", "unique")]
             path = self.folder / f"results/scores/redundancy/{captioner}.json"
-            write_json(path, {**counts(*total), "groups": groups})
+            diversity = dict.fromkeys(groups, DIVERSITY)
+            record = {"groups": groups, "diversity": DIVERSITY, "group_diversity": diversity}
+            write_json(path, {**counts(*total), **record})
             self.redundancies.append(path)
         for population in populations:
             self._add_scores(population)

@@ -19,6 +19,14 @@ from groundsynth.files import write_json
 from groundsynth.landcover import Legend
 from groundsynth.tables import SCHEMAS, composition_schema, read_table, write_table
 
+DIVERSITY = {
+    "normalised_redundancy_percent": 50.0,
+    "vocabulary": 7,
+    "words": 96,
+    **{f"distinct_{order}_percent": 10.0 * order for order in (1, 2, 3)},
+    "self_bleu": None,
+    "self_bleu_sample": 0,
+}
 NAMES = (
     "table1",
     "table2",
@@ -32,6 +40,7 @@ NAMES = (
     "distances",
     "silhouettes",
     "grounding",
+    "diversity",
 )
 COORDINATES = SCHEMAS["coordinates"].names
 
@@ -81,7 +90,8 @@ def test_captioners_of_the_paper_stand_beside_its_figures(
     for name in published_captioners():
         paths.append(tmp_path / f"{name}.json")
         counts = {"captions": 12, "unique": 11, "redundancy_percent": 100 / 12}
-        write_json(paths[-1], {**counts, "groups": {"real": counts}})
+        record = {"groups": {"real": counts}, "diversity": DIVERSITY}
+        write_json(paths[-1], {**counts, **record, "group_diversity": {"real": DIVERSITY}})
     folder = make(full_run, legend, tmp_path / "t", redundancies=paths)
     rows = {row["captioner"]: row for row in read(folder, "table2") if row["subset"] == "real"}
     row = rows["gemma3-4b_vision"]
@@ -95,6 +105,14 @@ def test_captioners_of_the_paper_stand_beside_its_figures(
     fewer = make(full_run, legend, tmp_path / "u", redundancies=paths[:4])
     assert {row["redundancy_percent_paper"] for row in read(fewer, "table1")} == {""}
     assert "in the paper" not in (fewer / "table1.md").read_text()
+
+
+def test_diversity_of_each_captioner(full_run: Any, legend: dict[str, Any], tmp_path: Path) -> None:
+    rows = read(make(full_run, legend, tmp_path / "t"), "diversity")
+    assert [row["subset"] for row in rows] == ["all"] * 2 + ["real"] * 2 + ["synthetic"] * 2
+    assert float(rows[2]["words_a_caption"]) == 96 / 12
+    assert (rows[0]["vocabulary"], rows[0]["distinct_2_percent"]) == ("7", "20.0")
+    assert rows[0]["self_bleu"] == ""
 
 
 def test_two_captioned_synthetic_populations_stand_by_name() -> None:
