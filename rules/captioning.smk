@@ -92,11 +92,13 @@ rule caption_vllm:
         runtime=720,
         gpu=1,
     params:
-        revision=1,
+        revision=2,
         method=captioner_value("method"),
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         part_size=lookup(within=config, dpath="captions/part_size"),
+        retry=lookup(within=config, dpath="captions/retry"),
+        max_bad_percent=lookup(within=config, dpath="captions/max_bad_percent"),
         seed=lookup(within=config, dpath="run/seed"),
         keep_state=lookup(within=config, dpath="run/keep_state"),
         model=model_folder,
@@ -127,6 +129,55 @@ rule caption_vllm:
         "{params.max_tokens:q} --max-model-len {params.max_model_len:q} --max-num-seqs "
         "{params.max_num_seqs:q} --gpu-memory-utilization "
         "{params.gpu_memory_utilization:q} --tensor-parallel {params.tensor_parallel:q} "
-        "--dtype {params.dtype:q} --state "
+        "--dtype {params.dtype:q} --retry {params.retry:q} --max-bad-percent "
+        "{params.max_bad_percent:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
+        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
+
+
+rule caption_openai:
+    input:
+        images=shard_file("images"),
+        index=shard_file("index"),
+        composition="results/composition/{population}/{shard}.parquet",
+    output:
+        captions="results/captions/{captioner}/{population}/{shard}.parquet",
+    log:
+        "logs/caption_openai/{captioner}/{population}/{shard}.log",
+    benchmark:
+        "benchmarks/caption_openai/{captioner}/{population}/{shard}.tsv"
+    wildcard_constraints:
+        captioner=captioners_of("openai"),
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=1440,
+    params:
+        revision=1,
+        method=captioner_value("method"),
+        legend=json_of("legend"),
+        percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
+        retry=lookup(within=config, dpath="captions/retry"),
+        max_bad_percent=lookup(within=config, dpath="captions/max_bad_percent"),
+        seed=lookup(within=config, dpath="run/seed"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
+        base_url=captioner_value("base_url"),
+        served_model=captioner_value("served_model"),
+        temperature=captioner_value("temperature"),
+        top_p=captioner_value("top_p"),
+        options=options_of("captions/openai"),
+    message:
+        "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
+    shell:
+        "python -m groundsynth caption-openai --images {input.images:q} --index "
+        "{input.index:q} --composition {input.composition:q} --population "
+        "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
+        "{params.method:q} --legend {params.legend:q} --percent-decimals "
+        "{params.percent_decimals:q} --seed {params.seed:q} --base-url {params.base_url:q} "
+        "--served-model {params.served_model:q} --temperature {params.temperature:q} --top-p "
+        "{params.top_p:q} --retry {params.retry:q} --max-bad-percent "
+        "{params.max_bad_percent:q} {params.options:q} --state "
+        "work/caption_openai/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
         "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"

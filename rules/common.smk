@@ -59,6 +59,16 @@ CELLS = bool(
     config["segmentation"]["architectures"] and config["segmentation"]["mixes"]
 )
 HAS_SEGMENTER = CELLS or bool(SYNTHETIC)
+NEEDS_KEY = [
+    name
+    for name in CAPTIONERS
+    if config["captions"]["captioner_definitions"][name].get("needs_key")
+]
+
+if NEEDS_KEY:
+
+    envvars:
+        "OPENAI_API_KEY",
 
 
 wildcard_constraints:

@@ -269,10 +269,17 @@ def _captions(config: Config) -> Iterator[str]:
                     f"captions.captioner_definitions.{name}.model is {captioner['model']!r}, which "
                     "captions.models does not list; add it."
                 )
+        elif captioner["engine"] == "openai":
+            missing = {"base_url", "served_model", "temperature", "top_p"} - set(captioner)
+            if missing:
+                yield (
+                    f"captions.captioner_definitions.{name} lacks {', '.join(sorted(missing))}, "
+                    "which the engine openai needs."
+                )
         elif captioner["method"] == "vision":
             yield (
                 f"captions.captioner_definitions.{name} asks the grammar engine for the method "
-                "vision, which needs a model; use text or hybrid, or the engine vllm."
+                "vision, which needs a model; use text or hybrid, or another engine."
             )
     if config["clip"]["train"] and config["clip"]["steps"] == 0:
         yield "clip.train is true, but clip.steps is 0; raise it."

@@ -23,6 +23,7 @@ VERBS = {
     "compute-composition": "groundsynth.composition.shares:compute_composition",
     "caption-grammar": "groundsynth.captioning.caption:caption_grammar",
     "caption-vllm": "groundsynth.captioning.caption:caption_vllm",
+    "caption-openai": "groundsynth.captioning.caption_openai:caption_openai",
     "score-redundancy": "groundsynth.evaluation.redundancy:score_redundancy",
     "train-clip": "groundsynth.evaluation.train_clip:train_clip",
     "score-captions": "groundsynth.evaluation.clipscore:score_captions",

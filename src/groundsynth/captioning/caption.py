@@ -113,6 +113,8 @@ def caption_vllm(
     state: Path,
     keep_state: bool,
     output: Path,
+    retry: list[Literal["empty", "truncated"]] | None = None,
+    max_bad_percent: float = 100.0,
     engine_options: dict[str, Any] | None = None,
 ) -> None:
     """Write captions of a shard by a language model in vLLM, loaded from the folder ``model``.
@@ -148,10 +150,12 @@ def caption_vllm(
             "max_model_len": max_model_len,
             "dtype": dtype,
             "seed": seed,
+            "retry": sorted(retry or []),
             "engine_options": engine_options or {},
         },
         inputs=[images, index, composition, model / "config.json"],
         part_size=part_size,
+        max_bad_percent=max_bad_percent,
         state=state,
         keep_state=keep_state,
         output=output,
@@ -170,6 +174,6 @@ def caption_vllm(
             seed=seed,
             options=engine_options or {},
         )
-        return lambda rows: ask_model(engine, prompt, requests, rows, seed)
+        return lambda rows: ask_model(engine, prompt, requests, rows, seed, retry or [])
 
     write_captions(job, load)

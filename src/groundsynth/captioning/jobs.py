@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from groundsynth.captioning.parts import Caption, CaptionParts
+from groundsynth.errors import InputError
 from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
 from groundsynth.run_state import RunState, open_state
+
+SHOWN = 5
 
 Captioner = Callable[[list[int]], Sequence[Caption]]
 """Captions of some rows of the index, in the order of the rows."""
@@ -23,7 +26,8 @@ Captioner = Callable[[list[int]], Sequence[Caption]]
 class CaptionJob:
     """What is written: the ids in order, the columns equal in all rows, state and output.
 
-    ``parameters`` are all that change a caption; ``part_size`` captions make one part.
+    ``parameters`` are all that change a caption; ``part_size`` captions make one part. More than
+    ``max_bad_percent`` of errors and empty captions fail the job.
     """
 
     verb: str
@@ -35,13 +39,15 @@ class CaptionJob:
     state: Path
     keep_state: bool
     output: Path
+    max_bad_percent: float = 100.0
 
 
 def write_captions(job: CaptionJob, load: Callable[[], Captioner]) -> None:
     """Write the captions that are missing, part by part, then the table in index order.
 
     ``load`` makes the captioner; it is not called when every part is there already. Raises
-    Stopped, with the finished parts saved, when the job is asked to leave.
+    Stopped, with the finished parts saved, when the job is asked to leave, and InputError, with
+    the good captions saved, when too many are bad: another start asks for the bad ones again.
     """
     with open_state(
         job.state,
@@ -55,6 +61,7 @@ def write_captions(job: CaptionJob, load: Callable[[], Captioner]) -> None:
         parts = CaptionParts(run.folder / "parts", job.ids, job.constants)
         if parts.missing():
             _write_missing(job, run, parts, load())
+        _refuse_bad(job, parts)
         parts.merge(job.output, provenance(job.verb, job.parameters, job.inputs))
         run.complete()
 
@@ -84,3 +91,19 @@ def _write_missing(
             progress.advance(len(batch))
     listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     print(f"{job.verb}: {listed}", file=sys.stderr)
+
+
+def _refuse_bad(job: CaptionJob, parts: CaptionParts) -> None:
+    """Raise InputError, with counts by reason, when too many captions are bad."""
+    reasons = parts.bad_reasons()
+    bad = sum(reasons.values())
+    if 100 * bad <= job.max_bad_percent * len(job.ids):
+        return
+    parts.forget_bad()
+    listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(SHOWN))
+    more = f"; {len(reasons) - SHOWN} other reasons" if len(reasons) > SHOWN else ""
+    raise InputError(
+        f"{bad} of {len(job.ids)} captions for {job.output} are bad ({listed}{more}), more than "
+        f"captions.max_bad_percent {job.max_bad_percent:g}; mend the cause and start again, which "
+        "asks for these alone, or raise the limit."
+    )

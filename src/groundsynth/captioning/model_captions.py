@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from groundsynth.captioning.checks import clean_answer, status_of
-from groundsynth.captioning.engines.vllm_offline import Answer, Conversation, OfflineEngine
+from groundsynth.captioning.engines.answers import Answer, ChatEngine, Conversation
 from groundsynth.captioning.jobs import image_seed
 from groundsynth.captioning.parts import Caption
 from groundsynth.captioning.prompts import Method, Prompt, composition_text, conversation
@@ -47,14 +48,34 @@ class Requests:
 
 
 def ask_model(
-    engine: OfflineEngine,
+    engine: ChatEngine,
     prompt: Prompt,
     requests: Requests,
     rows: list[int],
     seed: int,
+    retry: Collection[str] = (),
 ) -> list[Caption]:
-    """Captions of some rows; of a refused prompt the reason stands in ``raw``."""
+    """Captions of some rows; of a refused prompt the reason stands in ``raw``.
+
+    Captions whose status is in ``retry`` are asked for once more with another seed; the second
+    answer stands if it is ``ok``.
+    """
     seeds = [image_seed(seed, requests.ids[row]) for row in rows]
+    captions = _ask(engine, prompt, requests, rows, seeds)
+    again = [place for place, caption in enumerate(captions) if caption.status in retry]
+    others = [image_seed(seed, f"{requests.ids[rows[place]]}/again") for place in again]
+    second = _ask(engine, prompt, requests, [rows[place] for place in again], others)
+    for place, caption in zip(again, second, strict=True):
+        if caption.status == "ok":
+            captions[place] = caption
+    return captions
+
+
+def _ask(
+    engine: ChatEngine, prompt: Prompt, requests: Requests, rows: list[int], seeds: list[int]
+) -> list[Caption]:
+    if not rows:
+        return []
     answers = engine.answer([requests.conversation(row, prompt) for row in rows], seeds)
     return [_caption_of(answer, own) for answer, own in zip(answers, seeds, strict=True)]
 

@@ -8,18 +8,23 @@ of the index, none twice and none lost.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from groundsynth.captioning.checks import Status
 from groundsynth.errors import InputError, StateError
 from groundsynth.tables import SCHEMAS, read_table, write_table
 
 PATTERN = "[0-9]*.parquet"
+BAD = ("error", "empty")
+"""States of captions that are none."""
+REASON = 120
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,33 @@ class CaptionParts:
         """Rows of the index without a finished caption."""
         return [row for row, name in enumerate(self.ids) if name not in self.done]
 
+    def bad_reasons(self) -> Counter[str]:
+        """Captions that are an error or empty, counted by reason."""
+        reasons: Counter[str] = Counter()
+        for path in self._paths():
+            table = read_table(path, "captions", ["status", "raw"])
+            for status, raw in zip(*(table.column(n).to_pylist() for n in (0, 1)), strict=True):
+                if status in BAD:
+                    reasons[f"{status}: {raw[:REASON]}" if status == "error" else status] += 1
+        return reasons
+
+    def forget_bad(self) -> None:
+        """Leave the good captions alone, in parts of their own, and miss the bad ones again.
+
+        A part's good captions are written before it goes: a kill between leaves both, and what
+        stands twice is found when the parts are opened.
+        """
+        for path in self._paths():
+            table = read_table(path, "captions")
+            good = table.filter(pc.invert(pc.is_in(table["status"], pa.array(BAD))))
+            if len(good) == len(table):
+                continue
+            if len(good):
+                columns = {name: good[name] for name in good.column_names}
+                write_table(self._next(), columns, "captions", {})
+            path.unlink()
+            self.done -= set(table["id"].to_pylist()) - set(good["id"].to_pylist())
+
     def append(self, rows: Sequence[int], captions: Sequence[Caption]) -> None:
         """Write the captions of some rows as a new part."""
         names = [self.ids[row] for row in rows]
@@ -66,8 +98,7 @@ class CaptionParts:
         columns["id"] = names
         for field in ("caption", "raw", "status", "tokens", "seed"):
             columns[field] = [getattr(caption, field) for caption in captions]
-        last = max((int(path.stem) for path in self._paths()), default=-1)
-        write_table(self.folder / f"{last + 1:06d}.parquet", columns, "captions", {})
+        write_table(self._next(), columns, "captions", {})
         self.done.update(names)
 
     def merge(self, output: Path, provenance: Mapping[str, Any]) -> None:
@@ -86,6 +117,11 @@ class CaptionParts:
         ordered = table.take(pa.array([place[name] for name in self.ids], pa.int64()))
         columns = {name: ordered.column(name) for name in schema.names}
         write_table(output, columns, "captions", provenance)
+
+    def _next(self) -> Path:
+        """Path of the next part."""
+        last = max((int(path.stem) for path in self._paths()), default=-1)
+        return self.folder / f"{last + 1:06d}.parquet"
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob(PATTERN))

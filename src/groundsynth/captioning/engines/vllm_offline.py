@@ -6,23 +6,26 @@ vLLM is an optional package (extra ``vllm``) and imported only here, when a mode
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from groundsynth.captioning.engines.answers import (
+    REFUSALS,
+    Answer,
+    Conversation,
+    Sampling,
+    refusal,
+)
 from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.files import read_json
 
 ENGINE = "vllm"
-REFUSALS = 4  # so many refused prompts and no accepted one: it is not the prompts
 
 NOT_INSTALLED = (
     "vLLM is not installed in this environment; install it with pip install 'groundsynth[vllm]', "
     "or let the grammar engine write the captions."
 )
-
-Conversation = list[dict[str, Any]]
 
 
 class ChatModel(Protocol):
@@ -32,25 +35,6 @@ class ChatModel(Protocol):
         self, messages: list[Conversation], sampling_params: list[Any], use_tqdm: bool
     ) -> list[Any]:
         """Answers in the order of the conversations; raises if one of them is refused."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Text, generated tokens, and why generation ended; ``error`` holds a refusal instead."""
-
-    text: str
-    tokens: int
-    finish_reason: str | None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are drawn; temperature 0 is greedy."""
-
-    temperature: float
-    top_p: float
-    max_tokens: int
 
 
 class OfflineEngine:
@@ -85,8 +69,7 @@ class OfflineEngine:
             )
         except (ValueError, RuntimeError) as error:
             if len(conversations) == 1:
-                reason = (str(error).splitlines() or [type(error).__name__])[0][:500]
-                return [Answer("", 0, "error", reason)]
+                return [refusal(str(error) or type(error).__name__)]
             half = len(conversations) // 2
             return [
                 *self._halving(conversations[:half], seeds[:half]),
