@@ -256,6 +256,10 @@ NO_SAMPLES: dict[str, Any] = {
             "captioner_definitions.qwen3-4b_text lacks top_p, which the engine vllm needs",
         ),
         (
+            {"captions__captioner_definitions__qwen3-4b_text__engine": "openai"},
+            "captioner_definitions.qwen3-4b_text lacks base_url, served_model, which the engine op",
+        ),
+        (
             {
                 "captions__captioner_definitions__grammar_text__method": "vision",
                 "captions__captioners": ["grammar_text"],

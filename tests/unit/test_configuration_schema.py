@@ -53,7 +53,8 @@ def test_every_key_of_a_section_is_required_but_those_of_one_engine() -> None:
         if isinstance(node.get("properties"), dict) and node.get("type") == "object"
         for key in set(node["properties"]) - set(node.get("required", ()))
     }
-    assert {place.rpartition("/")[2] for place in optional} == {"model", "temperature", "top_p"}
+    engines = {"model", "temperature", "top_p", "base_url", "served_model", "needs_key"}
+    assert {place.rpartition("/")[2] for place in optional} == engines
 
 
 def test_names_that_users_choose_are_checked() -> None:

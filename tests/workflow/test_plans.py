@@ -156,3 +156,33 @@ def test_the_example_of_own_rasters_works_as_the_readme_prints_it(
     fewer |= {"compute_composition": 1, "caption_grammar": 2, "score_captions": 1}
     fewer |= {"extract_features": 1}  # one shard of real patches instead of two
     assert plan.jobs == Counter(DEMO) - Counter(fewer)
+
+
+SERVED = """
+captions:
+  captioners: [served]
+  retry: []
+  captioner_definitions:
+    served:
+      {engine: openai, method: vision, base_url: "http://localhost:8000/v1",
+       served_model: org/model, temperature: 0, top_p: 1, needs_key: %s}
+"""
+
+
+def test_a_server_captions_and_its_key_is_asked_for(
+    snakemake: Callable[..., Any], tmp_path: Path
+) -> None:
+    def plan(needs_key: str) -> Any:
+        (tmp_path / "served.yaml").write_text(SERVED % needs_key, "utf-8")
+        files = ("config/micro.yaml", tmp_path / "served.yaml")
+        return snakemake("-n", "-p", "--directory", tmp_path / "run", "--configfile", *files)
+
+    open_server = plan("false")
+    assert open_server.jobs["caption_openai"] == 1
+    assert open_server.jobs["caption_grammar"] == 0
+    (command,) = [words for words in open_server.commands if "caption-openai" in words]
+    assert re.search(r"--retry +--max-bad-percent 5 .*--concurrency 16 .*--timeout 120 ", command)
+    assert "--base-url http://localhost:8000/v1 --served-model org/model" in command
+    closed_server = plan("true")
+    assert closed_server.code != 0
+    assert "OPENAI_API_KEY" in closed_server.text

@@ -22,6 +22,7 @@ AFTER_SEGMENTATION = {
     "compute_composition": 1,
     "caption_grammar": 2,
     "score_redundancy": 2,
+    "score_grounding": 2,
     "score_captions": 1,
     "extract_features": 4,
     "measure_distances": 2,
@@ -32,6 +33,7 @@ AFTER_CAPTIONS = {
     "caption_grammar": 6,
     "train_clip": 1,
     "score_redundancy": 2,
+    "score_grounding": 2,
     "score_captions": 3,
     **END,
 }
@@ -41,6 +43,7 @@ AFTER_UNCONDITIONAL_SAMPLES = {
     "compute_composition": 1,
     "caption_grammar": 2,
     "score_redundancy": 2,
+    "score_grounding": 2,
     "score_captions": 1,
     "train_segmentation": 2,  # those whose mix holds them
     "extract_features": 1,
@@ -64,6 +67,7 @@ AFTER_A_NEW_TILE = {
     "compute_composition": 1 + 2,
     "caption_grammar": 2 + 2,
     "score_redundancy": 2,
+    "score_grounding": 2,
     "train_clip": 1,
     "score_captions": 3 + 1,
     "extract_features": 3 + 2,
@@ -78,6 +82,7 @@ OVERLAYS: dict[str, dict[str, int]] = {
     "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
     "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
     "evaluation: {neighbours: 3}": {"measure_distances": 2, **END},
+    "grounding: {synonyms: {tree: [forest]}}": {"score_grounding": 2, **END},
     # 0 becomes 1 where another parameter is 0 and a third one 1.
     "synthesis: {unconditional: {first_seed: 1}}": AFTER_UNCONDITIONAL_SAMPLES,
     "source: {area: {west: 29.1, south: 36.1, east: 33.9, north: 36.9}}": AFTER_A_NEW_TILE,

@@ -84,3 +84,47 @@ def test_an_empty_shard_gives_an_empty_table(tmp_path: Path) -> None:
     parts = CaptionParts(tmp_path / "p", [], CONSTANTS)
     parts.merge(tmp_path / "out.parquet", {})
     assert len(read_table(tmp_path / "out.parquet", "captions")) == 0
+
+
+def with_bad_ones(folder: Path) -> CaptionParts:
+    """Parts 0-2 (0 and 1 bad), 3-4 (good), 5 (bad)."""
+    parts = CaptionParts(folder, IDS[:6], CONSTANTS)
+    found = captions(list(range(6)))
+    found[0] = Caption("", "too long " + "x" * 900, "error", 0, 1)
+    found[1] = Caption("", " ", "empty", 1, 1)
+    found[5] = Caption("", "too long " + "x" * 900, "error", 0, 1)
+    for rows in ([0, 1, 2], [3, 4], [5]):
+        parts.append(rows, [found[row] for row in rows])
+    return parts
+
+
+def test_bad_captions_are_counted_by_reason_and_forgotten(tmp_path: Path) -> None:
+    parts = with_bad_ones(tmp_path)
+    assert sorted(parts.bad_reasons().values()) == [1, 2]
+    assert all(len(reason) < 150 for reason in parts.bad_reasons())
+    parts.forget_bad()
+    assert parts.missing() == CaptionParts(tmp_path, IDS[:6], CONSTANTS).missing() == [0, 1, 5]
+    assert not parts.bad_reasons()
+    add(parts, [0, 1, 5])
+    parts.merge(tmp_path / "out.parquet", {})
+    table = read_table(tmp_path / "out.parquet", "captions")
+    assert table.column("caption").to_pylist() == [f"caption {row}" for row in range(6)]
+
+
+def test_a_kill_while_bad_captions_are_forgotten_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = with_bad_ones(tmp_path)
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            parts.forget_bad()
+    assert (tmp_path / "000003.parquet").exists()  # the good one of the first part, a second time
+    again = CaptionParts(tmp_path, IDS[:6], CONSTANTS)
+    assert again.missing() == []
+    again.forget_bad()
+    assert again.missing() == [0, 1, 5]
