@@ -26,6 +26,12 @@ Shards = Callable[..., Any]
 Maps = Callable[..., np.ndarray]
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is on this machine, whatever proxy the environment names."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 def ask(server: FakeServer, count: int = 1, timeout: float = 30, retries: int = 2) -> list[Answer]:
     engine = ServerEngine(Server(server.url, "m", 4, timeout, retries), Sampling(0.0, 1.0, 9))
     conversations = [[{"role": "user", "content": f"scene {n}"}] for n in range(count)]
