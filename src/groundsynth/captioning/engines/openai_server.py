@@ -60,11 +60,8 @@ class ServerEngine:
         Raises ConfigurationError where server, key or model are wrong, and InputError when every
         one of several requests fails, which is the server's fault and not the images'.
         """
-        pool = ThreadPoolExecutor(self.server.concurrency)
-        try:
+        with ThreadPoolExecutor(self.server.concurrency) as pool:  # map gives up at an exception
             answers = list(pool.map(self._ask, conversations, seeds))
-        finally:
-            pool.shutdown(cancel_futures=True)  # after a refused key the rest need not be asked
         if len(answers) >= REFUSALS and all(answer.error for answer in answers):
             raise InputError(
                 f"All {len(answers)} requests of a batch to {self.server.base_url} failed (the "
