@@ -158,6 +158,9 @@ def test_the_page_says_what_was_measured(reported: tuple[Page, Any, str]) -> Non
     assert "Dropped labels missing" in words
     assert "Smallest distance (m) In patches Pairs nearer than one patch" in words
     assert "train validation 2,571.40 1.09 0 a b train test — — 0" in words
+    assert "How diverse the captions are" in words
+    assert "Vocabulary (words)" in words
+    assert "Grounding: what captions say against what the maps show: this run has nothing" in words
     assert "Image-text model of all CLIPScores on this page: tiny <em>model</em>" in words
     assert "1 finished jobs took 8.0 s" in words
     assert "2.0 s (25%) went into importing" in words
