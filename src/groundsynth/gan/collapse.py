@@ -18,8 +18,11 @@ from groundsynth.gan.history import History
 COLLAPSED = 1e-3
 """Spread of the images of a batch, in units of half the grey range, that counts as none."""
 
+CONTEST = "contest_loss"
+"""Figure of discriminators whose loss has other parts than real against generated."""
+
 DECIDED = 0.01
-"""Discriminator loss, whose bound is 0, below which the generator has nothing to learn from."""
+"""Discriminator loss (or that part of it), bound by 0, below which the generator learns nothing."""
 
 DECIDED_TICKS = 10
 """Ticks in a row with a decided discriminator that end a training."""
@@ -43,7 +46,9 @@ def require_variance(means: Mapping[str, float], seen: int, state: Path) -> None
 
 def require_contest(history: History, seen: int, state: Path) -> None:
     """TrainingError when the discriminator was sure of every image for ``DECIDED_TICKS`` ticks."""
-    losses = [row[-1] for row in history.rows if row[-2] == "discriminator_loss"]
+    names = {row[-2] for row in history.rows}
+    watched = CONTEST if CONTEST in names else "discriminator_loss"
+    losses = [row[-1] for row in history.rows if row[-2] == watched]
     last = losses[-DECIDED_TICKS:]
     if len(last) == DECIDED_TICKS and max(last) < DECIDED:
         raise TrainingError(

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from groundsynth.landcover import UNLABELLED
+
 # --- StyleGAN: non-saturating logistic loss (Goodfellow et al. 2014) and its regularisers ---
 
 
@@ -125,3 +127,52 @@ def cutmix_consistency(
     """Squared distance between the map of a mixed image and the mix of the maps."""
     mixed_maps = mask * real_pixel_logits + (1 - mask) * fake_pixel_logits
     return F.mse_loss(mixed_pixel_logits, mixed_maps)
+
+
+# --- OASIS: every pixel one of K classes, or generated (Sushko, Schönfeld et al. 2021) ---
+
+
+def class_weights(class_pixels: Tensor) -> Tensor:
+    """Weights [K] by inverse frequency of the classes; ``class_pixels`` [K] are their pixels.
+
+    Classes that occur weigh the same in total, and the mean over the labelled pixels is one, so
+    that real and generated images count alike (equation 2); a class that does not occur has 0.
+    """
+    count = class_pixels.double()
+    present = (count > 0).sum().clamp(min=1)
+    weights = count.sum() / (present * count.clamp(min=1)) * (count > 0)
+    return weights.float()
+
+
+def segmentation_real(logits: Tensor, masks: Tensor, weights: Tensor, pixels: Tensor) -> Tensor:
+    """Weighted cross-entropy of every pixel to its class (also the generator's loss on fakes).
+
+    ``logits`` [N, K + 1, H, W], ``masks`` uint8 [N, H, W] with 255 for pixels that are left out,
+    ``weights`` [K]; the sum is divided by the number of labelled ``pixels`` (equation 1).
+    """
+    weights = torch.cat([weights, weights.new_ones(1)])
+    total = F.cross_entropy(logits, masks.long(), weights, ignore_index=UNLABELLED, reduction="sum")
+    return total / pixels
+
+
+def segmentation_fake(logits: Tensor, masks: Tensor, pixels: Tensor) -> Tensor:
+    """Cross-entropy of every pixel to "generated", the last channel; arguments as above."""
+    surprise = -torch.log_softmax(logits, 1)[:, -1]
+    return (surprise * (masks != UNLABELLED)).sum() / pixels
+
+
+def real_or_fake(logits: Tensor, masks: Tensor, pixels: Tensor, real: bool) -> Tensor:
+    """Cross-entropy of the bare decision whether a pixel is generated, whatever its class."""
+    classes = torch.logsumexp(logits[:, :-1], 1)
+    margin = classes - logits[:, -1]  # log-odds of a real pixel
+    surprise = F.softplus(-margin if real else margin)
+    return (surprise * (masks != UNLABELLED)).sum() / pixels
+
+
+def label_mix_consistency(mixed: Tensor, separate: Tensor, masks: Tensor, pixels: Tensor) -> Tensor:
+    """Squared distance of the logits of a mixed image and the mix of the logits (equation 3).
+
+    Both [N, K + 1, H, W]; the mean over labelled pixels and channels.
+    """
+    squares = (mixed - separate).square().mean(1)
+    return (squares * (masks != UNLABELLED)).sum() / pixels

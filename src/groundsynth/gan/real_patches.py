@@ -36,6 +36,8 @@ class Batch:
     """Images seen in training before this batch."""
     part: Part = WHOLE
     """Place of these images in the batch."""
+    class_pixels: Tensor | None = None
+    """Pixels of each class in the whole batch, int64 [K], whatever part of it this is."""
 
     def split(self, size: int, rank: int, processes: int) -> list[Batch]:
         """Parts of ``size`` images, where this is the share of process ``rank``."""
@@ -45,7 +47,7 @@ class Batch:
             rows = Part(n, own).rows(size)
             masks = None if self.masks is None else self.masks[rows]
             place = Part(rank * own + n, processes * own)
-            parts.append(Batch(self.images[rows], masks, self.seen, place))
+            parts.append(Batch(self.images[rows], masks, self.seen, place, self.class_pixels))
         return parts
 
 
@@ -120,12 +122,17 @@ def _opened(paths: Sequence[Path], tables: Sequence[pa.Table]) -> JoinedArrays:
     return arrays
 
 
+Read = tuple[Tensor, Tensor | None, Tensor | None]
+"""Images uint8, masks uint8, pixels of each class."""
+
+
 class BatchReader:
     """Batches of ``size`` in training order; the next one is read while one is computed on.
 
     Where a batch is shared by processes, ``share`` is the part of it that is read here.
     ``x_flip`` mirrors each patch with probability a half; ``turns`` adds quarter turns, so that
-    all eight symmetries of the square occur. Image and mask move together.
+    all eight symmetries of the square occur. Image and mask move together. ``count_classes``
+    counts the pixels of each class in the whole batch, of which every share reads the masks.
     """
 
     def __init__(
@@ -137,20 +144,22 @@ class BatchReader:
         x_flip: bool = False,
         turns: bool = False,
         share: Part = WHOLE,
+        count_classes: bool = False,
     ) -> None:
+        self.count_classes = count_classes
         self.patches, self.size, self.seed, self.device = patches, size, seed, device
         self.x_flip, self.turns = x_flip, turns
         self.rows = share.rows(size // share.count)
         self.pool = ThreadPoolExecutor(max_workers=1)
-        self.ahead: tuple[int, Future[tuple[Tensor, Tensor | None]]] | None = None
+        self.ahead: tuple[int, Future[Read]] | None = None
         self.orders: dict[int, np.ndarray] = {}
 
     def batch(self, seen: int) -> Batch:
         """The batch that follows after ``seen`` images."""
         if self.ahead is not None and self.ahead[0] == seen:
-            images, masks = self.ahead[1].result()
+            images, masks, counts = self.ahead[1].result()
         else:
-            images, masks = self._read(seen)
+            images, masks, counts = self._read(seen)
         following = seen + self.size
         self.ahead = (following, self.pool.submit(self._read, following))
         pixels = images.to(self.device, non_blocking=True)
@@ -158,9 +167,10 @@ class BatchReader:
             images=pixels.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(),
             masks=None if masks is None else masks.to(self.device, non_blocking=True),
             seen=seen,
+            class_pixels=None if counts is None else counts.to(self.device, non_blocking=True),
         )
 
-    def _read(self, seen: int) -> tuple[Tensor, Tensor | None]:
+    def _read(self, seen: int) -> Read:
         positions = self._positions(seen)[self.rows]
         images = self.patches.images_at(positions)
         masks = None if self.patches.masks is None else self.patches.masks_at(positions)
@@ -172,7 +182,14 @@ class BatchReader:
             images[n] = _moved(images[n], flip, turned)
             if masks is not None:
                 masks[n] = _moved(masks[n], flip, turned)
-        return self._pinned(images), None if masks is None else self._pinned(masks)
+        counts = self._class_pixels(seen) if self.count_classes else None
+        return self._pinned(images), None if masks is None else self._pinned(masks), counts
+
+    def _class_pixels(self, seen: int) -> Tensor:
+        """Pixels of each class [K] in the whole batch; flips and turns do not change them."""
+        masks = self.patches.masks_at(self._positions(seen))
+        counts = np.bincount(masks.ravel(), minlength=UNLABELLED + 1)[: self.patches.classes]
+        return self._pinned(counts)
 
     def _pinned(self, values: np.ndarray) -> Tensor:
         """In memory from which a GPU copies without anyone waiting; on the CPU as it is."""

@@ -1,54 +1,52 @@
-"""Phases of a SPADE training with a U-Net discriminator.
-
-Losses of the U-Net GAN (Schönfeld et al. 2020, section 3): cross-entropy for each pixel and for
-the image, and consistency on mixed images. Feature matching is that of SPADE (Park et al. 2019,
-appendix A), on the blocks of the U-Net.
-"""
+"""Phases of a SPADE training: what is the same whichever discriminator it is trained against."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from groundsynth.device import autocast
-from groundsynth.gan import losses
+from groundsynth.gan.adversary import Adversary
 from groundsynth.gan.collapse import spread_of
-from groundsynth.gan.micro_batches import Part
+from groundsynth.gan.perceptual import PerceptualDistance
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.spade import Generator, one_hot
 from groundsynth.gan.training import Losses, Phase
-from groundsynth.gan.unet_discriminator import Discriminator, cutmix_masks, mix
 
 BETAS = (0.0, 0.999)
 
 
 @dataclass(frozen=True)
 class SpadeSettings:
-    """Weights of the losses, the learning rates and the precision of the matrix products.
-
-    Mixed images come in a share of the steps that grows linearly from 0 to a half over
-    ``warmup_images`` (section 3.2).
-    """
+    """The learning rates, the precision of the matrix products, the perceptual loss's weight."""
 
     generator_rate: float
     discriminator_rate: float
-    consistency_weight: float
-    feature_matching: float
-    warmup_images: float
     precision: str = "float32"
+    perceptual_weight: float = 0.0
 
 
 class SpadeObjective:
-    """Losses of generator ``G`` and discriminator ``D`` and their optimisers."""
+    """Losses of generator ``G`` and its ``adversary``, and their optimisers.
 
-    def __init__(self, G: Generator, D: Discriminator, settings: SpadeSettings) -> None:
-        self.G, self.D, self.settings = G, D, settings
+    ``perceptual`` is needed where its weight is above 0 (Park et al. 2019, appendix A).
+    """
+
+    def __init__(
+        self,
+        G: Generator,
+        adversary: Adversary,
+        settings: SpadeSettings,
+        perceptual: PerceptualDistance | None = None,
+    ) -> None:
+        self.G, self.adversary, self.settings = G, adversary, settings
+        self.perceptual = perceptual
         self.device = next(G.parameters()).device
+        D = adversary.network
         adam_g = torch.optim.Adam(
             G.parameters(), lr=settings.generator_rate, betas=BETAS, fused=True
         )
@@ -61,61 +59,24 @@ class SpadeObjective:
         ]
 
     def generator(self, batch: Batch) -> Losses:
-        """Both heads shall say real; features shall match those of the real image."""
+        """The adversary's loss and, where wanted, the distance to the real image."""
         with autocast(self.device, self.settings.precision):
             condition, fake = self._synthesise(batch)
-            pixels, image, features = self.D.judge(fake, condition=condition)
-            loss = losses.unet_real(pixels.float(), image.float())
-            figures = {
-                "generator_loss": loss,
-                "sample_spread": spread_of(fake),
-            }
-            if self.settings.feature_matching > 0:
-                with torch.no_grad():
-                    real = self.D.judge(batch.images, condition=condition)[2]
-                figures["feature_distance"] = feature_distance(features, real)
-                loss = loss + self.settings.feature_matching * figures["feature_distance"]
+            loss, figures = self.adversary.generator_loss(fake, condition, batch)
+            figures = {**figures, "sample_spread": spread_of(fake)}
+            if self.perceptual is not None:
+                distance = self.perceptual(fake, batch.images)
+                figures["perceptual_distance"] = distance
+                loss = loss + self.settings.perceptual_weight * distance
         yield loss, figures
 
     def discriminator(self, batch: Batch) -> Losses:
-        """Real against generated images under the same maps, then mixed ones."""
+        """The adversary's loss on fresh images."""
         with autocast(self.device, self.settings.precision):
             with torch.no_grad():
                 condition, fake = self._synthesise(batch)
-            pixels, image = self.D(
-                torch.cat([batch.images, fake.float()]), condition=torch.cat([condition] * 2)
-            )
-            real_pixels, fake_pixels = pixels.float().chunk(2)
-            real_image, fake_image = image.float().chunk(2)
-            loss = losses.unet_real(real_pixels, real_image)
-            loss = loss + losses.unet_fake(fake_pixels, fake_image)
-            figures = {"discriminator_loss": loss, "real_sign": real_image.detach().sign().mean()}
-            if torch.rand([]).item() < self._mix_share(batch.seen):
-                halves = (batch.images, fake.float()), (real_pixels, fake_pixels)
-                figures["mix_loss"] = self._mixed(condition, *halves, batch.part)
-                loss = loss + figures["mix_loss"]
+            loss, figures = self.adversary.discriminator_loss(fake, condition, batch)
         yield loss, figures
-
-    def _mixed(
-        self,
-        condition: Tensor,
-        images: tuple[Tensor, Tensor],
-        judged: tuple[Tensor, Tensor],
-        part: Part,
-    ) -> Tensor:
-        """Loss on images that are real inside a rectangle and generated outside, or the reverse."""
-        count = len(condition)
-        masks = cutmix_masks(count * part.count, condition.shape[-1], self.device)
-        mask = masks[part.rows(count)]
-        pixels, image = self.D(mix(mask, *images), condition=condition)
-        loss = losses.unet_cutmix(pixels.float(), image.float(), mask)
-        consistency = losses.cutmix_consistency(pixels.float(), *judged, mask)
-        return loss + self.settings.consistency_weight * consistency
-
-    def _mix_share(self, seen: int) -> float:
-        if self.settings.consistency_weight == 0:
-            return 0.0
-        return 0.5 * min(1.0, seen / max(1.0, self.settings.warmup_images))
 
     def _synthesise(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """One-hot maps [N, K, H, W] and an image for each, with fresh latents."""
@@ -140,9 +101,3 @@ class SpadeObjective:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of ``state_dict``."""
-
-
-def feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of features, averaged over the blocks."""
-    pairs = zip(fake, real, strict=True)
-    return torch.stack([F.l1_loss(a.float(), b.float()) for a, b in pairs]).mean()

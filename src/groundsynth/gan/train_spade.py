@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from groundsynth.errors import ConfigurationError
+from groundsynth.gan.discriminators import DiscriminatorOptions, build_adversary
 from groundsynth.gan.generator_files import save_generator
 from groundsynth.gan.latents import latents, to_pixels
+from groundsynth.gan.perceptual import PerceptualDistance
 from groundsynth.gan.plateau import Plateau, compared_positions
 from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import TrainPatches
@@ -22,16 +25,15 @@ from groundsynth.gan.spade import Generator, one_hot
 from groundsynth.gan.spade_objective import SpadeObjective, SpadeSettings
 from groundsynth.gan.training import Networks, Trainer
 from groundsynth.gan.training_options import APART, LastSlotOptions, TrainingOptions
-from groundsynth.gan.unet_discriminator import Discriminator
 from groundsynth.landcover import Legend
-from groundsynth.provenance import provenance
+from groundsynth.provenance import digest_of, provenance
 from groundsynth.verb_options import takes_options
 
 PREVIEW_COLUMNS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpadeOptions(TrainingOptions):
+class SpadeOptions(DiscriminatorOptions, TrainingOptions):
     """Options of SPADE's trainings; advance-spade says what they mean."""
 
     head: ClassVar[int] = 2
@@ -39,20 +41,18 @@ class SpadeOptions(TrainingOptions):
     legend: dict[str, Any]
     base_channels: int
     latent: int
-    discriminator: Literal["unet"]
-    discriminator_channels: int
-    consistency_weight: float
     hidden_channels: int = 128
     noise_channels: int = 0
     upsamplings: int = 5
-    feature_matching: float = 10.0
-    warmup_kimg: float = 100.0
     augment: Literal["none", "geometry"] = "none"
+    perceptual: float = 0.0
+    perceptual_weights: Path | None = field(default=None, metadata=APART)
 
     @property
     def inputs(self) -> list[Path]:
-        """The shards, in the order of the fingerprint."""
-        return [*self.images, *self.masks, *self.indices]
+        """The shards and the perceptual loss's weights, in the order of the fingerprint."""
+        weights = [] if self.perceptual_weights is None else [self.perceptual_weights]
+        return [*self.images, *self.masks, *self.indices, *weights]
 
     def draw(self, trainer: Trainer) -> tuple[np.ndarray, int]:
         """Maps, real images and two samples each, and the number of columns."""
@@ -66,7 +66,7 @@ class LastSpadeOptions(SpadeOptions, LastSlotOptions):
 
 @takes_options(SpadeOptions)
 def advance_spade(options: SpadeOptions) -> None:
-    """Train SPADE with a U-Net discriminator in one time slot of a chain.
+    """Train SPADE against its discriminator in one time slot of a chain.
 
     Reads the real shards (images uint8 (N, H, W, 3), masks uint8 (N, H, W), 255 unlabelled, index
     tables) and learns from the train split only. Continues from ``state`` and leaves its own
@@ -74,7 +74,9 @@ def advance_spade(options: SpadeOptions) -> None:
     tick_kimg, warmup_kimg) are thousands of images, ``runtime`` is minutes. The latent has
     ``latent`` numbers for each image and ``noise_channels`` for each pixel (0 and 0: one image
     for each map). ``upsamplings`` is the number of doublings from the first feature map to the
-    image. ``augment`` geometry adds quarter turns to mirroring.
+    image. ``augment`` geometry adds quarter turns to mirroring. ``discriminator`` is patch
+    (PatchGAN at ``scales`` scales), unet or segmentation; ``perceptual`` is the weight of the
+    VGG-19 loss, whose weights (a file of the verb fetch-vgg) it needs.
     """
     advance(options.chain_slot, partial(build, options))
 
@@ -98,12 +100,10 @@ def build(options: SpadeOptions, processes: Processes) -> Trainer:
     classes = len(Legend.from_json(options.legend))
     patches = TrainPatches(options.images, options.masks, options.indices, classes)
     G = Generator(**generator_keywords(options, classes, patches.resolution)).to(device)
-    D = Discriminator(patches.resolution, options.discriminator_channels, semantic_nc=classes).to(
-        device
-    )
-    networks = Networks(G, D, copy.deepcopy(G).eval().requires_grad_(False))
-    reader = options.reader_of(patches, processes)
-    objective = SpadeObjective(G, D, _settings(options))
+    adversary = build_adversary(options, classes, patches.resolution, device)
+    networks = Networks(G, adversary.network, copy.deepcopy(G).eval().requires_grad_(False))
+    reader = options.reader_of(patches, processes, adversary.needs_class_pixels)
+    objective = SpadeObjective(G, adversary, _settings(options), _perceptual(options, device))
     plateau = _plateau(options, patches, processes)
     return Trainer(
         networks, objective, reader, options.schedule, processes, options.precision, plateau
@@ -139,14 +139,24 @@ def generator_keywords(options: SpadeOptions, classes: int, resolution: int) -> 
     }
 
 
+def _perceptual(options: SpadeOptions, device: torch.device) -> PerceptualDistance | None:
+    """The perceptual loss where its weight is above 0; ConfigurationError without its weights."""
+    if options.perceptual == 0:
+        return None
+    if options.perceptual_weights is None:
+        raise ConfigurationError(
+            "A perceptual loss needs the weights of VGG-19; give --perceptual-weights (a file of "
+            "the verb fetch-vgg), or 0 for gan.conditional.perceptual."
+        )
+    return PerceptualDistance(options.perceptual_weights, device)
+
+
 def _settings(options: SpadeOptions) -> SpadeSettings:
     return SpadeSettings(
         generator_rate=options.generator_rate,
         discriminator_rate=options.discriminator_rate,
-        consistency_weight=options.consistency_weight,
-        feature_matching=options.feature_matching,
-        warmup_images=1000 * options.warmup_kimg,
         precision=options.precision,
+        perceptual_weight=options.perceptual,
     )
 
 
@@ -164,11 +174,17 @@ def _write(options: LastSpadeOptions, trainer: Trainer) -> None:
         resolution=trainer.reader.patches.resolution,
         classes=list(legend.names),
         seed=options.seed,
+        discriminator=options.discriminator,
+        perceptual_weights=_digest(options.perceptual_weights if options.perceptual else None),
         provenance=record,
         **outcome,
     )
     trainer.history.write(options.history, record)
     options.write_pictures(options.watch, trainer, options.state)
+
+
+def _digest(path: Path | None) -> str | None:
+    return None if path is None else digest_of(path)
 
 
 def preview_images(trainer: Trainer, legend: Legend) -> tuple[np.ndarray, int]:

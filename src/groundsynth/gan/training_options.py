@@ -115,7 +115,9 @@ class TrainingOptions(ABC):
             self.plateau_patience, self.plateau_tolerance, self.plateau_samples
         )
 
-    def reader_of(self, patches: TrainPatches, processes: Processes) -> BatchReader:
+    def reader_of(
+        self, patches: TrainPatches, processes: Processes, count_classes: bool = False
+    ) -> BatchReader:
         """The reader of this process's share of every batch."""
         return BatchReader(
             patches,
@@ -125,6 +127,7 @@ class TrainingOptions(ABC):
             x_flip=self.x_flip,
             turns=self.augment == "geometry",
             share=Part(processes.rank, processes.count),
+            count_classes=count_classes,
         )
 
 

@@ -86,7 +86,7 @@ class Discriminator(nn.Module):
         self.depth = len(down)
         self.semantic_nc = semantic_nc
         self.unconditional = unconditional
-        self.blocks = nn.ModuleList(_encoder(3 + semantic_nc, down) + _decoder(down, up))
+        self.blocks = nn.ModuleList(encoder(3 + semantic_nc, down) + decoder(down, up))
         self.blocks.append(nn.Conv2d(up[-1], 1, 1))
         self.linear = NormalisedLinear(up[-1], 1)  # without use, but part of published weights
         self.linear_middle = NormalisedLinear(down[-1], 1)
@@ -121,12 +121,13 @@ class Discriminator(nn.Module):
         return pixels, logit, features[1:]
 
 
-def _encoder(c_in: int, widths: list[int]) -> list[nn.Module]:
+def encoder(c_in: int, widths: list[int]) -> list[nn.Module]:
+    """Down blocks of the given widths, each half the size of the one before."""
     pairs = zip([c_in, *widths[:-1]], widths, strict=True)
     return [nn.Sequential(DownBlock(a, b, first=n == 0)) for n, (a, b) in enumerate(pairs)]
 
 
-def _decoder(down: list[int], up: list[int]) -> list[nn.Module]:
+def decoder(down: list[int], up: list[int]) -> list[nn.Module]:
     """Up blocks; from the second on, the mirrored down block's output is concatenated."""
     inputs = [down[-1]] + [2 * width for width in up[:-1]]
     return [nn.Sequential(UpBlock(a, b)) for a, b in zip(inputs, up, strict=True)]

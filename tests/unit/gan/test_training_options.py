@@ -21,7 +21,7 @@ STYLEGAN = SHARED | {
 SPADE = SHARED | {
     *("legend", "base_channels", "latent", "discriminator", "discriminator_channels"),
     *("consistency_weight", "hidden_channels", "noise_channels", "upsamplings"),
-    *("feature_matching", "warmup_kimg"),
+    *("feature_matching", "warmup_kimg", "scales", "label_mix_weight", "perceptual"),
 }
 KINDS = {
     "stylegan": (StyleganOptions, LastStyleganOptions, STYLEGAN),
