@@ -1,7 +1,7 @@
 """Groundsynth: from public satellite tiles to a measured synthetic dataset.
 
 Run ``snakemake -n`` for the plan, ``snakemake <stage>`` for one stage (patches, gan, synthesis,
-segmentation, composition, captions, evaluation, report).
+segmentation, composition, captions, evaluation, studies, report).
 """
 
 from snakemake.utils import min_version
@@ -25,6 +25,7 @@ include: "rules/composition.smk"
 include: "rules/captioning.smk"
 include: "rules/scoring.smk"
 include: "rules/evaluation.smk"
+include: "rules/studies.smk"
 include: "rules/report.smk"
 
 
@@ -39,4 +40,5 @@ rule all:
         rules.segmentation.input,
         rules.captions.input,
         rules.evaluation.input,
+        rules.studies.input,
         rules.report.input,

@@ -55,10 +55,12 @@ SYNTHETIC = [
 POPULATIONS = ["real", *SYNTHETIC]
 EXTRACTORS = config["evaluation"]["extractors"]
 GENERATORS = [p for p in ("unconditional", "conditional") if config["gan"][p]["train"]]
+COMPARED = config["studies"]["discriminators"]["compared"]
 CELLS = bool(
     config["segmentation"]["architectures"] and config["segmentation"]["mixes"]
 )
-HAS_SEGMENTER = CELLS or bool(SYNTHETIC)
+HAS_LABELLER = bool(SYNTHETIC or COMPARED)
+HAS_SEGMENTER = CELLS or HAS_LABELLER
 NEEDS_KEY = [
     name
     for name in CAPTIONERS
@@ -80,5 +82,6 @@ wildcard_constraints:
     architecture="[a-z0-9]+",
     seed="[0-9]+",
     slot="[0-9]+",
+    discriminator="patch|unet|segmentation",
     model="[A-Za-z0-9][A-Za-z0-9._+-]*",
     extractor="segmenter|inception|dinov2",

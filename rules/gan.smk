@@ -97,6 +97,7 @@ rule advance_spade:
         masks=masks_of("real"),
         indices=indices_of("real"),
         before=slot_before("conditional"),
+        perceptual=perceptual_weights(),
     output:
         receipt="results/gan/conditional/slots/{slot}.json",
     log:
@@ -126,7 +127,7 @@ rule advance_spade:
     shell:
         "python {params.launcher:q} -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
+        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
         "--runtime {resources.runtime} --receipt {output.receipt:q} {params.events:q} "
         "> {log:q} 2>&1"
@@ -138,6 +139,7 @@ rule train_spade:
         masks=masks_of("real"),
         indices=indices_of("real"),
         before=slot_before("conditional"),
+        perceptual=perceptual_weights(),
     output:
         model="results/gan/conditional/generator.safetensors",
         description="results/gan/conditional/generator.json",
@@ -158,7 +160,7 @@ rule train_spade:
         runtime=720,
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
-        revision=3,
+        revision=4,
         launcher=launcher_of("conditional"),
         legend=json_of("legend"),
         options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
@@ -173,7 +175,7 @@ rule train_spade:
     shell:
         "python {params.launcher:q} -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
+        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "

@@ -110,6 +110,28 @@ def encoder_weights():
     return [f"resources/models/encoder/{config['segmentation']['encoder']}.safetensors"]
 
 
+def perceptual_weights():
+    """The fetched weights of the perceptual loss, or nothing where it is off."""
+    weight = config["gan"]["conditional"]["perceptual"]
+    return ["resources/models/vgg19.safetensors"] if weight else []
+
+
+def compared_discriminators(name):
+    """A file of each discriminator of the comparison."""
+    return [f"results/studies/discriminators/{d}/{name}" for d in COMPARED]
+
+
+def study_tables():
+    """Tables of the studies that the run makes."""
+    endings = ["csv", "md"] if COMPARED else []
+    return [f"results/tables/discriminators.{ending}" for ending in endings]
+
+
+def study_figures():
+    """Figures of the studies that the run makes."""
+    return ["results/figures/discriminators.png"] if COMPARED else []
+
+
 def clip_files():
     """Weights of the image-text model, and the description of a trained one."""
     if config["clip"]["train"]:
@@ -186,7 +208,7 @@ def cell_files(name):
     """A file of each cell, and of the labeller, which may stand outside the matrix."""
     files = cells_of(name)
     own = f"{LABELLER_FOLDER}/{name}"
-    return files if not SYNTHETIC or own in files else [*files, own]
+    return files if not HAS_LABELLER or own in files else [*files, own]
 
 
 def imagery_output():

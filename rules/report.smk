@@ -88,6 +88,8 @@ rule write_report:
         coordinates=projection_files(),
         patches="results/patches/index.parquet",
         tables=rules.make_tables.output,
+        study_tables=study_tables(),
+        study_figures=study_figures(),
         funnel="results/patches/funnel.csv",
         splits="results/patches/splits.csv",
         distances="results/patches/distances.csv",
@@ -188,7 +190,8 @@ rule write_report:
         "--histories {input.histories:q} --strips {input.strips:q} "
         "--generators {input.generators:q} --coordinates {input.coordinates:q} "
         "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
-        "--seed {params.seed:q} --tables {input.tables:q} --funnel {input.funnel:q} "
+        "--seed {params.seed:q} --tables {input.tables:q} {input.study_tables:q} "
+        "--study-figures {input.study_figures:q} --funnel {input.funnel:q} "
         "--splits {input.splits:q} --distances {input.distances:q} --measured {input.measured:q} "
         "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} "
         "--page {output.page:q} --headline {output.headline:q} > {log:q} 2>&1"

@@ -9,6 +9,7 @@ localrules:
     composition,
     captions,
     evaluation,
+    studies,
     report,
     all,
 
@@ -50,6 +51,12 @@ rule evaluation:
     input:
         expand("results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS),
         evaluation_files(),
+
+
+rule studies:
+    input:
+        study_tables(),
+        study_figures(),
 
 
 rule report:

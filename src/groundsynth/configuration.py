@@ -94,7 +94,7 @@ def _missing(key: str, path: str) -> str:
 def _patches(config: Config) -> Iterator[str]:
     patches = config["patches"]
     size = patches["size"]
-    trained = any(config["gan"][population]["train"] for population in config["gan"])
+    trained = _has_generators(config)
     if trained and size & (size - 1):
         yield f"patches.size is {size}; the generative models need a power of two, such as 64."
     if patches["stride"] > 4 * size:
@@ -126,7 +126,7 @@ def _splits(config: Config) -> Iterator[str]:
     if config["splits"]["method"] == "file":
         yield from _split_file(config["splits"]["file"])
         return
-    trained = any(config["gan"][population]["train"] for population in config["gan"])
+    trained = _has_generators(config)
     needed = {"train": trained or _has_segmenter(config)}
     needed |= dict.fromkeys(("validation", "test"), _has_segmenter(config))
     for name, is_needed in needed.items():
@@ -204,7 +204,19 @@ def _has_samples(config: Config) -> bool:
 
 def _has_segmenter(config: Config) -> bool:
     """Whether any segmentation model is trained: a cell, or the labeller of samples."""
-    return _has_cells(config) or _has_samples(config)
+    return _has_cells(config) or _has_samples(config) or bool(_compared(config))
+
+
+def _has_generators(config: Config) -> bool:
+    """Whether any generative model is trained."""
+    trained = any(config["gan"][population]["train"] for population in config["gan"])
+    return trained or bool(_compared(config))
+
+
+def _compared(config: Config) -> list[str]:
+    """Discriminators whose generators are compared."""
+    names: list[str] = config["studies"]["discriminators"]["compared"]
+    return names
 
 
 def _segmentation(config: Config) -> Iterator[str]:
@@ -229,7 +241,8 @@ def _segmentation(config: Config) -> Iterator[str]:
     if section["budget"] == "steps" and section["steps"] == 0:
         yield "segmentation.budget is steps, but segmentation.steps is 0; raise it."
     used = set(section["architectures"]) if _has_cells(config) else set()
-    used |= {labeller["architecture"]} if _has_samples(config) else set()
+    labels = _has_samples(config) or _compared(config)
+    used |= {labeller["architecture"]} if labels else set()
     for architecture in sorted(used):
         check_patch_size(architecture, config["patches"]["size"])  # raises with its sentence
 

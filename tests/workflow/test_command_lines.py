@@ -18,7 +18,7 @@ def words_of(command: str) -> list[str]:
     return words[words.index("groundsynth") + 1 : words.index(">")]
 
 
-@pytest.mark.parametrize("name", ["paper", "published_split", "demo", "micro"])
+@pytest.mark.parametrize("name", ["paper", "published_split", "demo", "tour", "micro"])
 def test_every_verb_reads_its_command_line(
     plans: Callable[[str], Any], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

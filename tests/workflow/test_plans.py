@@ -112,6 +112,32 @@ def test_jobs_of_every_rule(plans: Plans, name: str, jobs: dict[str, int]) -> No
     assert plans(name).jobs == Counter(jobs)
 
 
+def test_the_tour_compares_discriminators(plans: Plans) -> None:
+    jobs = plans("tour").jobs
+    assert jobs["train_compared_spade"] == jobs["measure_mask_fidelity"] == 3
+    assert jobs["compare_discriminators"] == 1
+    trained = [c for c in plans("tour").commands if "train-compared-spade" in c]
+    assert {c.partition("--discriminator ")[2].split()[0] for c in trained} == {
+        *("patch", "unet", "segmentation")
+    }
+    for command in trained:
+        assert command.count("--discriminator ") == command.count("--kimg ") == 1
+
+
+def test_a_perceptual_loss_fetches_its_weights(
+    snakemake: Callable[..., Any], tmp_path: Path
+) -> None:
+    overlay = tmp_path / "perceptual.yaml"
+    overlay.write_text("gan: {conditional: {discriminator: patch, perceptual: 10}}\n")
+    files = ["--configfile", ROOT / "config" / "demo.yaml", overlay]
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files, "--", "gan")
+    assert plan.code == 0, plan.text
+    assert plan.jobs["fetch_vgg"] == 1
+    (command,) = [line for line in plan.commands if "train-spade" in line]
+    assert "--perceptual-weights resources/models/vgg19.safetensors" in command
+    assert "--perceptual 10 " in command
+
+
 def test_sizes_stay_within_their_limits(plans: Plans) -> None:
     assert plans("paper").jobs.total() <= 2000
     assert plans("demo").jobs.total() <= 50

@@ -151,11 +151,21 @@ SPLIT_DISTANCES = {
     "pairs_nearer_than_one_patch": "Pairs nearer than one patch",
     "nearest": "Nearest patches",
 }
-CLASS_PREFIX = "f1_"
+CLASS_PREFIX, IOU_PREFIX = "f1_", "iou_"
+DISCRIMINATORS = {
+    "discriminator": "Discriminator",
+    "kimg": "Thousand images",
+    "samples": "Images measured",
+    "miou": "Mean IoU (%)",
+    "distance_test": "Fréchet distance to the real test images",
+    "distance_train": "To the train split",
+    "feature_diversity": "Between samples of a map (features)",
+    "pixel_diversity": "Between samples of a map (grey levels)",
+}
 LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
-    *("tile", "split", "other_split", "nearest"),
+    *("tile", "split", "other_split", "nearest", "discriminator"),
     *("space", "populations"),
     *("table", "score", "baseline", "unit", "mark", "source"),
     *("extractor", "compared", "preprocessing", "weights_digest"),
@@ -166,6 +176,7 @@ DISTANCE_COLUMNS = {
     *("distance", "kernel_distance", "kernel_deviation", "jensen_shannon_to_real"),
     *("manifold_precision", "manifold_recall", "density", "coverage"),
     *("p", "p_corrected", "silhouette"),
+    *("distance_test", "distance_train", "feature_diversity"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""
 
@@ -178,6 +189,14 @@ def without_empty(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) 
         if not column.endswith((PAPER, DIFFERENCE))
         or any(row[column] not in (None, "") for row in rows)
     ]
+
+
+def discriminator_columns(names: Sequence[str]) -> dict[str, str]:
+    """Columns of the discriminators' table: the IoU of each class stands beside the mean."""
+    columns = list(DISCRIMINATORS.items())
+    after = list(DISCRIMINATORS).index("miou") + 1
+    classes = [(IOU_PREFIX + name, name) for name in names]
+    return dict([*columns[:after], *classes, *columns[after:]])
 
 
 def heading(column: str) -> str:
@@ -193,9 +212,11 @@ def heading(column: str) -> str:
         DISTANCES,
         COMPOSITION,
         SPLIT_DISTANCES,
+        DISCRIMINATORS,
     ):
         if column in table:
             return table[column]
-    if column.startswith(CLASS_PREFIX):
-        return column.removeprefix(CLASS_PREFIX)
+    for prefix in (CLASS_PREFIX, IOU_PREFIX):
+        if column.startswith(prefix):
+            return column.removeprefix(prefix)
     return column.replace("_", " ").capitalize()

@@ -72,4 +72,10 @@ PICTURES = {
         "Each point is an image, placed by its features. Where the colours mix, the populations "
         "look alike to the model that gave the features; a silhouette score near 0 says the same.",
     ),
+    "discriminators": (
+        "Rows of land-cover maps, their real images, and samples of generators trained against "
+        "different discriminators.",
+        "Maps of the test split, which no generator has seen, drawn by chance with a fixed seed; "
+        "below each its real image and a sample of each generator.",
+    ),
 }

@@ -30,6 +30,7 @@ def write_report(
     coordinates: list[Path],
     patches: Path,
     tables: list[Path],
+    study_figures: list[Path],
     funnel: Path,
     splits: Path,
     distances: Path,
@@ -75,7 +76,7 @@ def write_report(
     write_page(
         name=name,
         tables=tables,
-        figures=figures,
+        figures=[*figures, *study_figures],
         funnel=funnel,
         splits=splits,
         distances=distances,

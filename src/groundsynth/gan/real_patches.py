@@ -20,6 +20,7 @@ from torch import Tensor
 from groundsynth.errors import InputError
 from groundsynth.gan.micro_batches import WHOLE, Part
 from groundsynth.landcover import UNLABELLED
+from groundsynth.provenance import digest_of_value
 from groundsynth.shards import JoinedArrays
 from groundsynth.tables import read_table
 
@@ -80,6 +81,11 @@ class TrainPatches:
         return len(self.rows)
 
     @property
+    def digest(self) -> str:
+        """What a generator's description says of the patches it was trained on."""
+        return train_split_digest(self.ids)
+
+    @property
     def resolution(self) -> int:
         """Width of a patch in pixels; patches are square."""
         shards = self.images or self.masks
@@ -108,6 +114,11 @@ class TrainPatches:
                 "the patches with the same legend."
             )
         return masks
+
+
+def train_split_digest(ids: Sequence[str]) -> str:
+    """Digest of the names of the train patches, whatever order the shards come in."""
+    return digest_of_value(sorted(ids))
 
 
 def _opened(paths: Sequence[Path], tables: Sequence[pa.Table]) -> JoinedArrays:

@@ -174,6 +174,7 @@ def _write(options: LastSpadeOptions, trainer: Trainer) -> None:
         resolution=trainer.reader.patches.resolution,
         classes=list(legend.names),
         seed=options.seed,
+        train_split=trainer.reader.patches.digest,
         discriminator=options.discriminator,
         perceptual_weights=_digest(options.perceptual_weights if options.perceptual else None),
         provenance=record,
