@@ -140,11 +140,10 @@ def read_result_table(path: Path) -> Table:
 def _score_entries(
     rows: Sequence[Mapping[str, str]], scores: Sequence[str]
 ) -> tuple[list[Entry], list[list[Entry]]]:
-    """Headings and rows of table 3 or 4; the best score of a single architecture stands out."""
+    """Headings and rows of table 3 or 4; the best value of each score stands out."""
     printed = printed_scores(rows, scores)
     headings = [Entry(title, name in scores) for name, title in printed.columns.items()]
-    single = [row for row in rows if row["architecture"] != MEAN]
-    best = {score: best_text(single, score) for score in scores} if len(single) > 1 else {}
+    best = {score: best_text(rows, score) for score in scores} if len(rows) > 1 else {}
     entries = [
         [Entry(row[name], name in scores, row[name] == best.get(name)) for name in printed.columns]
         for row in printed.rows
