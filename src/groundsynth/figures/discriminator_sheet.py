@@ -23,7 +23,7 @@ from groundsynth.landcover import Legend
 from groundsynth.segmentation.populations import open_population
 from groundsynth.shards import open_array
 
-WIDTH, NAMES = 2440, 300
+WIDTH, NAMES = 2440, 400
 """Pixels of the figure, and of the names at its left."""
 
 
