@@ -194,4 +194,4 @@ def _write(
         "distance": distances,
         "near_duplicate": yardstick.near(distances),
     }
-    write_table(path, columns, "leak_audit", record)
+    write_table(path, columns, "leak_audit", {**record, "threshold": yardstick.threshold})
