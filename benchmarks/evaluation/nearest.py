@@ -25,8 +25,8 @@ from groundsynth.evaluation.feature_tables import read_features, write_features
 from groundsynth.evaluation.leak_audit import GROUP
 from groundsynth.evaluation.nearest import nearest
 
-SAMPLES, TEST, TRAIN, WIDTH, TABLES = 300_000, 10_029, 80_182, 1_280, 28
-"""The paper's: samples, test and train patches; features of the encoder; real shards."""
+SAMPLES, REAL, TEST, TRAIN, WIDTH, TABLES = 300_000, 100_240, 10_029, 80_182, 1_280, 28
+"""The paper's: samples, real patches, those of test and train; features; real shards."""
 
 
 def main() -> None:
@@ -93,9 +93,8 @@ def _estimate(options: argparse.Namespace, seconds: float) -> None:
         write_features(path, "real", [str(n) for n in range(rows)], "model", vectors, {})
         reading = median(_timed(lambda: read_features(path))[0] for _ in range(5)) / rows
     groups = -(-SAMPLES // GROUP) + -(-TEST // GROUP)
-    real = SAMPLES / 3 * 1.002  # 100,240 patches
-    read = reading * (SAMPLES + real * (groups + 2))
-    tables = 4 * WIDTH * (GROUP * 3 + real / TABLES * 3)
+    read = reading * (SAMPLES + REAL * (groups + 2))
+    tables = 4 * WIDTH * (GROUP * 3 + REAL / TABLES * 3)
     memory = (tables + 4 * options.block**2 + 8 * options.block * WIDTH) / 1e6
     print(
         f"at the paper's size ({SAMPLES:,} + {TEST:,} x {TRAIN:,} x {WIDTH:,}): search "

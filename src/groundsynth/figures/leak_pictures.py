@@ -77,9 +77,15 @@ def _draw_distances(canvas: Canvas, left: int, audit: Audit) -> None:
     count = f"{len(audit.distances):,} samples, {len(audit.test):,} real test patches"
     canvas.heading(left, title, f"{count}; the line is the limit of near-duplicates", color)
     room = (BLOCK - 40, HISTOGRAM - 90)
-    box = (left + 20, canvas.height - HEAD - room[1], *room)
-    sizes = (canvas.width, canvas.height) * 2
-    axes = canvas.figure.add_axes(tuple(b / s for b, s in zip(box, sizes, strict=True)))
+    bottom = canvas.height - HEAD - room[1]
+    axes = canvas.figure.add_axes(
+        (
+            (left + 20) / canvas.width,
+            bottom / canvas.height,
+            room[0] / canvas.width,
+            room[1] / canvas.height,
+        )
+    )
     top = float(max(audit.distances.max(), audit.test.max(), 1e-6))
     bins = np.linspace(0, top, BINS + 1).tolist()
     shown = (

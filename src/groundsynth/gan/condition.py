@@ -8,8 +8,10 @@ cuts the kernel. It is computed once for each place of the kernel, instead of at
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 
@@ -27,8 +29,9 @@ class Condition:
             self.resized[size] = F.interpolate(self.maps, size=size, mode="nearest")
         return self.resized[size]
 
-    def convolve(self, conv: nn.Conv2d, size: tuple[int, int]) -> Tensor:
-        """``conv`` of all channels at ``size``: [N, out, h, w]; padding must keep the size."""
+    def convolve(self, conv: Any, size: tuple[int, int]) -> Tensor:
+        """All channels at ``size`` convolved by a layer ``conv`` (nn.Conv2d) whose padding keeps
+        the size: [N, out, h, w]."""
         maps = self.at(size)
         if self.constants is None:
             return F.conv2d(maps, conv.weight, conv.bias, padding=conv.padding)

@@ -41,7 +41,7 @@ class _ChannelsLast(torch.autograd.Function):
         return _image(normalised, x)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[override]
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         normalised, scale, row = ctx.saved_tensors
