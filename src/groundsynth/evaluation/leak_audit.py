@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from groundsynth.errors import ConfigurationError, InputError
+from groundsynth.evaluation.feature_sets import Part, real_parts
 from groundsynth.evaluation.feature_tables import feature_model, read_features
 from groundsynth.evaluation.leaks import Scale, Yardstick, judge
 from groundsynth.evaluation.nearest import NearestSearch
 from groundsynth.files import write_json
 from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
-from groundsynth.tables import read_table, write_table
+from groundsynth.tables import write_table
 
 GROUP = 20_000
 """Patches searched for at once, at least: each group reads the train features once more."""
 
-Part = tuple[list[str], np.ndarray]
-"""Ids and vectors float32 [N, D]."""
+Train = Callable[[], Iterator[Part]]
+"""Ids and vectors of the train split, from its beginning at each call."""
 
 
 @dataclass(frozen=True)
@@ -32,40 +34,6 @@ class Neighbours:
     ids: list[str]
     nearest: list[str]
     distances: np.ndarray
-
-
-@dataclass(frozen=True)
-class RealFeatures:
-    """Feature tables of the real shards, and the split of each patch."""
-
-    tables: Sequence[Path]
-    splits: dict[str, str]
-
-    @classmethod
-    def open(cls, tables: Sequence[Path], indices: Sequence[Path]) -> RealFeatures:
-        """Join by id with the real indices."""
-        splits: dict[str, str] = {}
-        for path in indices:
-            found = read_table(path, "real_index", ["patch_id", "split"])
-            names, kinds = (found[name].to_pylist() for name in ("patch_id", "split"))
-            splits.update(zip(names, kinds, strict=True))
-        return cls(tables, splits)
-
-    def parts(self, split: str) -> Iterator[Part]:
-        """Ids and vectors float32 [N, D] of one split, shard by shard.
-
-        Raises InputError when a feature's patch is in no index.
-        """
-        for path in self.tables:
-            _, ids, vectors = read_features(path)
-            unknown = next((name for name in ids if name not in self.splits), None)
-            if unknown is not None:
-                raise InputError(
-                    f"{path} has the patch {unknown}, which no index lists; extract the features "
-                    "again."
-                )
-            rows = [row for row, name in enumerate(ids) if self.splits[name] == split]
-            yield [ids[row] for row in rows], vectors[rows]
 
 
 def audit_leaks(
@@ -97,10 +65,11 @@ def audit_leaks(
             f"{percentile} and {block}; correct evaluation.audit."
         )
     model = feature_model([*real, *synthetic])
-    features = RealFeatures.open(real, real_indices)
-    scale = Scale.of_parts(vectors for _, vectors in features.parts("train"))
-    test = _neighbours(features.parts("test"), features, scale, block, "real test patches")
-    samples = _neighbours(_samples(synthetic), features, scale, block, f"{population} samples")
+    train = partial(real_parts, real, real_indices, "train")
+    scale = Scale.of_parts(vectors for _, vectors in train())
+    test_parts = real_parts(real, real_indices, "test")
+    test = _neighbours(test_parts, train, scale, block, "real test patches")
+    samples = _neighbours(_samples(synthetic), train, scale, block, f"{population} samples")
     yardstick = Yardstick(test.distances, percentile)
     record = provenance(
         "audit-leaks",
@@ -111,7 +80,7 @@ def audit_leaks(
     findings: dict[str, Any] = {
         "population": population,
         **judge(samples.distances, yardstick),
-        "train_patches": sum(split == "train" for split in features.splits.values()),
+        "train_patches": scale.count,
         "feature_model": model,
         "provenance": record,
     }
@@ -129,8 +98,8 @@ def _grouped(parts: Iterable[Part]) -> Iterator[Part]:
     names: list[str] = []
     held: list[np.ndarray] = []
     for ids, vectors in parts:
-        if ids:
-            names, held = names + ids, [*held, vectors]
+        if len(ids):
+            names, held = [*names, *ids], [*held, vectors]
         if len(names) >= GROUP:
             yield names, np.concatenate(held)
             names, held = [], []
@@ -139,12 +108,12 @@ def _grouped(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def _neighbours(
-    parts: Iterable[Part], features: RealFeatures, scale: Scale, block: int, what: str
+    parts: Iterable[Part], train: Train, scale: Scale, block: int, what: str
 ) -> Neighbours:
     """The nearest train patch of each vector; InputError where there is no vector."""
     found = Neighbours([], [], np.zeros(0, np.float32))
     for ids, vectors in _grouped(parts):
-        nearest, distances = _search(vectors, features, scale, block, what)
+        nearest, distances = _search(vectors, train, scale, block, what)
         found.ids.extend(ids)
         found.nearest.extend(nearest)
         found = replace(found, distances=np.concatenate([found.distances, distances]))
@@ -157,7 +126,7 @@ def _neighbours(
 
 
 def _search(
-    vectors: np.ndarray, features: RealFeatures, scale: Scale, block: int, what: str
+    vectors: np.ndarray, train: Train, scale: Scale, block: int, what: str
 ) -> tuple[list[str], np.ndarray]:
     """The nearest train patch of each of ``vectors`` [N, D] and its distance, table by table."""
     if vectors.shape[1] != len(scale.mean):
@@ -166,15 +135,15 @@ def _search(
             "compared; extract all with the same model."
         )
     search = NearestSearch(scale.apply(vectors), block)
-    train: list[str] = []
-    with Progress(f"{len(vectors):,} {what}", len(features.tables), "tables") as progress:
-        for names, references in features.parts("train"):
+    found: list[str] = []
+    with Progress(f"{len(vectors):,} {what}", scale.count, "train patches") as progress:
+        for names, references in train():
             search.add(scale.apply(references))
-            train += names
-            progress.advance()
+            found.extend(names)
+            progress.advance(len(names))
     if not np.isfinite(search.distances).all():
         raise InputError("The features hold values that are no numbers; extract them again.")
-    return [train[row] for row in search.positions], search.distances
+    return [found[row] for row in search.positions], search.distances
 
 
 def _write(

@@ -25,8 +25,9 @@ QUANTILES = {"smallest": 0, "p1": 1, "p5": 5, "p25": 25, "median": 50, "p75": 75
 
 @dataclass(frozen=True)
 class Scale:
-    """Standardisation of features: mean and deviation [D] of the train split."""
+    """Standardisation of features: mean and deviation [D] of the ``count`` train patches."""
 
+    count: int
     mean: np.ndarray
     deviation: np.ndarray
 
@@ -46,7 +47,7 @@ class Scale:
                 "There are no features of train patches; run the stage that extracts them again."
             )
         deviation = np.sqrt(squares / count)
-        return cls(mean, np.where(deviation > 0, deviation, 1))
+        return cls(count, mean, np.where(deviation > 0, deviation, 1))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """float32 [N, D] in units of the deviation, centred; a constant feature is only centred.

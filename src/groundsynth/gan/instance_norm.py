@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 
@@ -41,14 +40,13 @@ class _ChannelsLast(torch.autograd.Function):
         return _image(normalised, x)
 
     @staticmethod
-    @once_differentiable  # type: ignore[override]
-    @torch.amp.custom_bwd(device_type="cpu")
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         normalised, scale, row = ctx.saved_tensors
-        pixels = _rows(gradient)
-        along = torch.bmm(row, pixels * normalised)
-        change = torch.addcmul(pixels - torch.bmm(row, pixels), normalised, along, value=-1)
-        return _image(change.mul_(scale), gradient), None
+        with torch.autocast("cpu", enabled=False):
+            pixels = _rows(gradients[0])
+            along = torch.bmm(row, pixels * normalised)
+            change = torch.addcmul(pixels - torch.bmm(row, pixels), normalised, along, value=-1)
+            return _image(change.mul_(scale), gradients[0]), None
 
 
 def _rows(x: Tensor) -> Tensor:
