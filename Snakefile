@@ -26,6 +26,7 @@ include: "rules/captioning.smk"
 include: "rules/scoring.smk"
 include: "rules/evaluation.smk"
 include: "rules/studies.smk"
+include: "rules/audit.smk"
 include: "rules/report.smk"
 
 

@@ -178,7 +178,8 @@ def cells_of(name):
 def evaluation_files():
     """Everything of the evaluation stage besides redundancy."""
     scores = caption_score_files() + grounding_files()
-    return distance_files() + projection_files() + scores
+    compared = distance_files() + audit_files("json") + projection_files()
+    return compared + scores
 
 
 def distance_files():
@@ -255,6 +256,23 @@ def projected_features():
     return tables_of(
         f"features/{config['evaluation']['projection_extractor']}", POPULATIONS
     )
+
+
+def audited_features(population):
+    """Feature tables of a population in which copies are looked for: by one extractor, all shards."""
+    return tables_of(
+        f"features/{config['evaluation']['projection_extractor']}", [population]
+    )
+
+
+def audited_here(wildcards):
+    """Input function: the same of the wildcards' population."""
+    return audited_features(wildcards.population)
+
+
+def audit_files(ending):
+    """Leak audits of the synthetic populations: tables (parquet) or summaries (json)."""
+    return [f"results/audit/{population}.{ending}" for population in SYNTHETIC]
 
 
 def shards_if(population, files):

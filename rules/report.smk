@@ -13,6 +13,7 @@ rule make_tables:
         compositions=tables_of("composition", POPULATIONS),
         measured=distance_files(),
         coordinates=projection_files(),
+        audits=audit_files("json"),
         indices=indices_of("real"),
     output:
         expand(
@@ -28,9 +29,9 @@ rule make_tables:
         rare_gains="results/tables/rare_gains.csv",
         diversity=multiext("results/tables/diversity", ".csv", ".md"),
         grounding=multiext("results/tables/grounding", ".csv", ".md"),
-        distances="results/tables/distances.csv",
-        distances_text="results/tables/distances.md",
+        distances=multiext("results/tables/distances", ".csv", ".md"),
         silhouettes="results/tables/silhouettes.csv",
+        leaks="results/tables/leaks.csv",
     log:
         "logs/make_tables.log",
     benchmark:
@@ -42,7 +43,7 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=4,
+        revision=5,
         legend=json_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
@@ -55,17 +56,14 @@ rule make_tables:
     message:
         "Writing tables 1 to 4"
     shell:
-        "python -m groundsynth make-tables --confusions {input.confusions:q} "
-        "--qualities {input.qualities:q} "
-        "--redundancies {input.redundancies:q} --caption-scores {input.caption_scores:q} "
-        "--groundings {input.groundings:q} "
-        "--compositions {input.compositions:q} --measured {input.measured:q} "
-        "--coordinates {input.coordinates:q} --indices {input.indices:q} "
-        "--legend {params.legend:q} --clip-name {params.clip:q} "
-        "--mixes {params.mixes:q} --confidence {params.confidence:q} --resamples "
-        "{params.resamples:q} --permutations {params.permutations:q} --block-degrees "
-        "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} "
-        "> {log:q} 2>&1"
+        "python -m groundsynth make-tables --confusions {input.confusions:q} --qualities "
+        "{input.qualities:q} --redundancies {input.redundancies:q} --caption-scores "
+        "{input.caption_scores:q} --groundings {input.groundings:q} --compositions "
+        "{input.compositions:q} --measured {input.measured:q} --coordinates {input.coordinates:q} "
+        "--audits {input.audits:q} --indices {input.indices:q} --legend {params.legend:q} "
+        "--clip-name {params.clip:q} --mixes {params.mixes:q} --confidence {params.confidence:q} "
+        "--resamples {params.resamples:q} --permutations {params.permutations:q} --block-degrees "
+        "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_report:
@@ -86,6 +84,7 @@ rule write_report:
         strips=generator_files("progress.png"),
         generators=generator_files("generator.json"),
         coordinates=projection_files(),
+        audits=audit_files("parquet"),
         patches="results/patches/index.parquet",
         tables=rules.make_tables.output,
         study_tables=study_tables(),
@@ -157,6 +156,11 @@ rule write_report:
             caption="report/projections.rst",
             category="Evaluation",
         ),
+        leaks=report(
+            "results/figures/leaks.png",
+            caption="report/leaks.rst",
+            category="Evaluation",
+        ),
     log:
         "logs/write_report.log",
     benchmark:
@@ -178,20 +182,18 @@ rule write_report:
     message:
         "Drawing the figures and writing the report"
     shell:
-        "python -m groundsynth write-report --name {params.name:q} --real-images {input.real_images:q} "
-        "--real-masks {input.real_masks:q} --real-indices {input.real_indices:q} "
-        "--unconditional-images {input.unconditional_images:q} "
-        "--unconditional-masks {input.unconditional_masks:q} "
-        "--unconditional-indices {input.unconditional_indices:q} "
-        "--conditional-images {input.conditional_images:q} "
-        "--conditional-masks {input.conditional_masks:q} "
-        "--conditional-indices {input.conditional_indices:q} --captions {input.captions:q} "
-        "--compositions {input.compositions:q} --confusions {input.confusions:q} "
-        "--histories {input.histories:q} --strips {input.strips:q} "
-        "--generators {input.generators:q} --coordinates {input.coordinates:q} "
-        "--patches {input.patches:q} --legend {params.legend:q} --rows {params.rows:q} "
-        "--seed {params.seed:q} --tables {input.tables:q} {input.study_tables:q} "
-        "--study-figures {input.study_figures:q} --funnel {input.funnel:q} "
+        "python -m groundsynth write-report --name {params.name:q} --real-images "
+        "{input.real_images:q} --real-masks {input.real_masks:q} --real-indices "
+        "{input.real_indices:q} --unconditional-images {input.unconditional_images:q} "
+        "--unconditional-masks {input.unconditional_masks:q} --unconditional-indices "
+        "{input.unconditional_indices:q} --conditional-images {input.conditional_images:q} "
+        "--conditional-masks {input.conditional_masks:q} --conditional-indices "
+        "{input.conditional_indices:q} --captions {input.captions:q} --compositions "
+        "{input.compositions:q} --confusions {input.confusions:q} --histories {input.histories:q} "
+        "--strips {input.strips:q} --generators {input.generators:q} --coordinates "
+        "{input.coordinates:q} --audits {input.audits:q} --patches {input.patches:q} --legend "
+        "{params.legend:q} --rows {params.rows:q} --seed {params.seed:q} --tables {input.tables:q} "
+        "{input.study_tables:q} --study-figures {input.study_figures:q} --funnel {input.funnel:q} "
         "--splits {input.splits:q} --distances {input.distances:q} --measured {input.measured:q} "
-        "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} "
-        "--page {output.page:q} --headline {output.headline:q} > {log:q} 2>&1"
+        "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} --page "
+        "{output.page:q} --headline {output.headline:q} > {log:q} 2>&1"

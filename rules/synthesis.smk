@@ -27,14 +27,16 @@ rule sample_unconditional:
         batch=lookup(within=config, dpath="synthesis/unconditional/batch"),
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Sampling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth sample-unconditional --model {input.model:q} "
         "--first-seed {params.first_seed:q} --count {params.samples:q} "
         "--truncation {params.truncation:q} --batch {params.batch:q} --device "
-        "{params.device:q} --precision {params.precision:q} --images {output.images:q} "
-        "--index {output.index:q} > {log:q} 2>&1"
+        "{params.device:q} --precision {params.precision:q} --state "
+        "work/sample_unconditional/{wildcards.shard:q} --keep-state {params.keep_state:q} "
+        "--images {output.images:q} --index {output.index:q} > {log:q} 2>&1"
 
 
 rule sample_conditional:
@@ -69,6 +71,7 @@ rule sample_conditional:
         legend=json_of("legend"),
         device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
+        keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Sampling the conditional shard {wildcards.shard}"
     shell:
@@ -76,6 +79,8 @@ rule sample_conditional:
         "{input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
         "--rank-seed {params.rank_seed:q} --first {params.first:q} --count {params.samples:q} "
         "--seed {params.seed:q} --batch {params.batch:q} --device {params.device:q} "
-        "--precision {params.precision:q} --images {output.images:q} --index "
+        "--precision {params.precision:q} --state "
+        "work/sample_conditional/{wildcards.shard:q} --keep-state {params.keep_state:q} "
+        "--images {output.images:q} --index "
         "{output.index:q} --labels {output.labels:q} --confidence {output.confidence:q} "
         "> {log:q} 2>&1"

@@ -120,6 +120,13 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "features": _schema(population=TEXT, id=TEXT, model=TEXT, vector=pa.list_(pa.float32())),
     "coordinates": _schema(population=TEXT, id=TEXT, method=TEXT, x=REAL, y=REAL, parameters=TEXT),
+    "leak_audit": _schema(
+        population=TEXT,
+        id=TEXT,
+        nearest_patch_id=TEXT,
+        distance=pa.float32(),
+        near_duplicate=pa.bool_(),
+    ),
     "history": _schema(step=WHOLE, images=WHOLE, seconds=REAL, name=TEXT, value=REAL),
 }
 

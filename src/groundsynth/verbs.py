@@ -33,6 +33,7 @@ VERBS = {
     "fetch-feature-weights": "groundsynth.evaluation.feature_weights:fetch_feature_weights",
     "extract-features": "groundsynth.evaluation.features:extract_features",
     "measure-distances": "groundsynth.evaluation.distances:measure_distances",
+    "audit-leaks": "groundsynth.evaluation.leak_audit:audit_leaks",
     "project-features": "groundsynth.evaluation.projection:project_features",
     "measure-mask-fidelity": "groundsynth.studies.mask_fidelity:measure_mask_fidelity",
     "compare-discriminators": "groundsynth.figures.discriminators:compare_discriminators",

@@ -54,8 +54,21 @@ def test_generator(reference: Load) -> None:
     module.load_state_dict(entry["state_before"], strict=True)
     outputs, inputs = gradients(entry, module)
     torch.testing.assert_close(outputs[0], entry["outputs"][0], rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(inputs[0], entry["input_grads"][0], rtol=1e-4, atol=1e-5)
+    expected = entry["input_grads"][0]
+    # Weights changed by 1e-7 of themselves move single gradients by more than their tolerance,
+    # whatever the implementation; all of them together say more, and so does double precision.
+    assert (inputs[0] - expected).norm() <= 2e-5 * expected.norm()
     check_parameters(entry, module, 1e-3)
     after = module.state_dict()
     for name, expected in entry["state_after"].items():
         torch.testing.assert_close(after[name], expected, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_gradients_of_the_map_in_double_precision(reference: Load) -> None:
+    entry = reference("spade_refs.pt")["SPADEGenerator_spectralspadeinstance3x3_vaeFalse"]
+    module = Generator(**entry["opt"])
+    module.load_state_dict(entry["state_before"], strict=True)
+    doubled = {**entry, "inputs": [x.double() for x in entry["inputs"]]}
+    outputs, inputs = gradients(doubled, module.double())
+    torch.testing.assert_close(outputs[0], entry["outputs"][0].double(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(inputs[0], entry["input_grads"][0].double(), rtol=1e-4, atol=1e-5)

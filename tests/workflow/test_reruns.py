@@ -26,6 +26,7 @@ AFTER_SEGMENTATION = {
     "score_captions": 1,
     "extract_features": 4,
     "measure_distances": 2,
+    "audit_leaks": 2,
     "project_features": 1,
     **END,
 }
@@ -48,6 +49,7 @@ AFTER_UNCONDITIONAL_SAMPLES = {
     "train_segmentation": 2,  # those whose mix holds them
     "extract_features": 1,
     "measure_distances": 1,
+    "audit_leaks": 1,
     "project_features": 1,
     **END,
 }
@@ -72,6 +74,7 @@ AFTER_A_NEW_TILE = {
     "score_captions": 3 + 1,
     "extract_features": 3 + 2,
     "measure_distances": 2,
+    "audit_leaks": 2,
     "project_features": 1,
     **END,
 }

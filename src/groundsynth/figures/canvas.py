@@ -40,8 +40,12 @@ class Canvas:
 
     def heading(self, left: int, title: str, remark: str, color: str) -> None:
         """Write the heading of a column, and a remark below it."""
-        self.text(left, 52, title, 10, weight="bold", color=color, va="baseline")
-        self.text(left, 86, remark, 8.5, color=QUIET, va="baseline")
+        self.heading_at(left, 0, title, remark, color)
+
+    def heading_at(self, left: int, top: int, title: str, remark: str, color: str) -> None:
+        """Write a heading whose HEAD pixels begin at ``top``."""
+        self.text(left, top + 52, title, 10, weight="bold", color=color, va="baseline")
+        self.text(left, top + 86, remark, 8.5, color=QUIET, va="baseline")
 
     def text(self, left: float, top: float, text: str, points: float = 9, **options: Any) -> None:
         """Write text whose upper left corner (by default) is at the given place."""

@@ -143,6 +143,24 @@ SILHOUETTES = {
     "silhouette": "Silhouette score",
     "feature_model": "Feature model",
 }
+LEAKS = {
+    "population": "Population",
+    "images": "Images",
+    "smallest": "Smallest distance",
+    "p1": "1%",
+    "p5": "5%",
+    "p25": "25%",
+    "median": "Median",
+    "p75": "75%",
+    "largest": "Largest",
+    "near_duplicates": "Near-duplicates",
+    "share_percent": "Share (%)",
+    "expected_percent": "Expected (%)",
+    "chance": "Chance of so many",
+    "copies": "Below a tenth of the limit",
+    "feature_model": "Feature model",
+    "verdict": "Verdict",
+}
 SPLIT_DISTANCES = {
     "split": "Split",
     "other_split": "Other split",
@@ -165,7 +183,7 @@ DISCRIMINATORS = {
 LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
-    *("tile", "split", "other_split", "nearest", "discriminator"),
+    *("tile", "split", "other_split", "nearest", "discriminator", "verdict"),
     *("space", "populations"),
     *("table", "score", "baseline", "unit", "mark", "source"),
     *("extractor", "compared", "preprocessing", "weights_digest"),
@@ -177,6 +195,7 @@ DISTANCE_COLUMNS = {
     *("manifold_precision", "manifold_recall", "density", "coverage"),
     *("p", "p_corrected", "silhouette"),
     *("distance_test", "distance_train", "feature_diversity"),
+    *("smallest", "p1", "p5", "p25", "median", "p75", "largest", "chance"),
 }
 """Columns whose figures have no common size: they are rounded to three digits."""
 
@@ -213,6 +232,7 @@ def heading(column: str) -> str:
         COMPOSITION,
         SPLIT_DISTANCES,
         DISCRIMINATORS,
+        LEAKS,
     ):
         if column in table:
             return table[column]

@@ -25,7 +25,7 @@ from groundsynth.provenance import provenance
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SCORES = ("f1", "iou", "precision", "recall", "accuracy")
-SAID_BESIDE = {"image_text_model", *FEATURE_MODEL}
+SAID_BESIDE = {"image_text_model", "verdict", *FEATURE_MODEL}
 """Columns that the page leaves out: the text beside the table says it."""
 
 
@@ -96,6 +96,7 @@ def write_page(
         "notes": {path.stem: read_note(path) for path in tables if path.suffix == ".md"},
         "gain": gain_of_synthesis(rows.get("significance", [])),
         "distances": [read_json(path) for path in measured],
+        "verdicts": [row["verdict"] for row in rows.get("leaks", []) if row["verdict"]],
         "endings": [ending_of(read_json(path)) for path in generators],
         "costs": costs,
         "stages": stage_totals(costs),

@@ -37,6 +37,12 @@ PICTURES = {
         "Patches of the train split beside samples of each generative model, all drawn by "
         "chance. Look for repeated or broken samples as much as for good ones.",
     ),
+    "leaks": (
+        "Histograms of the distances of samples and real test patches to the nearest training "
+        "patch, and the closest pairs of sample and training patch.",
+        "Above, how far samples lie from the nearest training patch, beside the real test split, "
+        "which no model has seen. Below, the closest pairs, the sample at the left.",
+    ),
     "composition": (
         "Bars of the share of each land-cover class in each population.",
         "Share of each class in all labelled pixels of a population: plain bars are real, "

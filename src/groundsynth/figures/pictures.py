@@ -16,6 +16,7 @@ from groundsynth.figures.feature_maps import draw_projections
 from groundsynth.figures.footprints import draw_footprints
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.generator_curves import draw_generators
+from groundsynth.figures.leak_pictures import draw_leaks
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import draw_patches
 from groundsynth.figures.split_shares import draw_split_shares
@@ -44,6 +45,7 @@ def draw_figures(
     histories: list[Path],
     strips: list[Path],
     coordinates: list[Path],
+    audits: list[Path],
     patches: Path,
     funnel: Path,
     legend: dict[str, Any],
@@ -54,11 +56,11 @@ def draw_figures(
     """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
 
     overview, footprints, funnel, patches, split_shares, samples, generators, progress,
-    composition, histories, confusion, projections. Reads shards of images uint8 (N, H, W, 3) and
-    masks uint8 (N, H, W) by memory map, only what is drawn; every list but those of the real
-    patches may be empty, and a picture without content says so. ``strips`` are pictures of the
-    generators' trainings, ``patches`` is the index of all real patches, ``funnel`` the
-    table of candidates (CSV), ``rows`` the number of rows of the overview.
+    composition, histories, confusion, projections, leaks. Reads shards of images uint8
+    (N, H, W, 3) and masks uint8 (N, H, W) by memory map, only what is drawn; every list but those
+    of the real patches may be empty, and a picture without content says so. ``strips`` are
+    pictures of the generators' trainings, ``patches`` is the index of all real patches, ``funnel``
+    the table of candidates (CSV), ``rows`` the number of rows of the overview.
     """
     classes = Legend.from_json(legend)
     populations = DrawnPopulations(
@@ -84,6 +86,7 @@ def draw_figures(
         "histories": lambda: draw_histories(histories),
         "confusion": lambda: draw_confusion(confusions, classes),
         "projections": lambda: draw_projections(coordinates, seed),
+        "leaks": lambda: draw_leaks(audits, populations),
     }
     paths = {name: folder / f"{name}.png" for name in figures}
     with styled(), Progress("figures", len(figures), "figure") as progress:

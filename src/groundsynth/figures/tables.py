@@ -20,6 +20,7 @@ from groundsynth.figures.columns import (
     CAPTION_SCORES,
     CLASS_PREFIX,
     COMPOSITION,
+    LEAKS,
     RARE,
     SIGNIFICANCE,
     SILHOUETTES,
@@ -28,6 +29,7 @@ from groundsynth.figures.columns import (
     without_empty,
 )
 from groundsynth.figures.distance_tables import read_distances, write_distances
+from groundsynth.figures.leak_table import leak_rows
 from groundsynth.figures.printed_tables import write_for_reading
 from groundsynth.figures.published_figures import (
     Figures,
@@ -61,6 +63,7 @@ def make_tables(
     compositions: list[Path],
     measured: list[Path],
     coordinates: list[Path],
+    audits: list[Path],
     indices: list[Path],
     legend: dict[str, Any],
     clip_name: str,
@@ -81,7 +84,8 @@ def make_tables(
     boundary F1 and calibration error); significance.csv and .parquet (tests between mixes);
     composition.csv (class totals in percent, distances to the real population);
     rare_classes.csv and rare_gains.csv (how often rare classes occur, their gains by mix);
-    distances.csv and .md (distances in the features of each extractor); silhouettes.csv.
+    distances.csv and .md (distances in the features of each extractor); silhouettes.csv;
+    leaks.csv (summaries of the leak audit, with a verdict in words).
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
     test patches, or blocks of ``block_degrees``; see evaluation.significance.
     """
@@ -98,6 +102,7 @@ def make_tables(
         ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
     ]
     distances, silhouettes = read_distances(measured), silhouette_rows(coordinates)
+    leaks = leak_rows(audits)
     for name, columns, rows, paper in captions:
         both = beside_paper(rows, paper, CAPTION_SCORES)
         write_csv(folder / f"{name}.csv", list(columns), both)
@@ -110,6 +115,7 @@ def make_tables(
     )
     _composition_tables(populations, classes.names, tests, folder)
     write_distances(folder, distances)
+    write_csv(folder / "leaks.csv", list(LEAKS), leaks)
     write_csv(folder / "silhouettes.csv", list(SILHOUETTES), silhouettes)
 
 

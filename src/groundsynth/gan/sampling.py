@@ -1,13 +1,14 @@
 """Verbs sample-unconditional and sample-conditional: shards of synthetic images.
 
 A sample depends on its seed (and its map) alone: the latent follows from the seed, the noise of
-StyleGAN2 is the stored one, and every batch has the same size, the last one being filled up.
+StyleGAN2 is the stored one, and every batch has the same size, the last one being filled up. A
+killed job goes on from the images that it had saved.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import torch
 from groundsynth.device import autocast, select_device
 from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.gan.generator_files import load_generator
+from groundsynth.gan.growing_shard import ShardJob, write_shard
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.real_patches import TrainPatches
 from groundsynth.gan.spade import one_hot
 from groundsynth.landcover import Legend
-from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
 from groundsynth.shards import new_array
 from groundsynth.tables import write_table
@@ -38,6 +39,8 @@ def sample_unconditional(
     batch: int,
     device: str,
     precision: str,
+    state: Path,
+    keep_state: bool,
     images: Path,
     index: Path,
 ) -> None:
@@ -45,28 +48,37 @@ def sample_unconditional(
 
     Reads ``model`` (safetensors) and the JSON description beside it. Writes ``images`` (uint8
     (N, R, R, 3) RGB) and the table ``index`` (sample_id ``unconditional-{seed:08d}``).
-    ``truncation`` below 1 draws the styles towards their mean. Raises InputError when the model
-    is not a StyleGAN.
+    ``truncation`` below 1 draws the styles towards their mean. Images grow in the folder
+    ``state``, from which a killed job goes on. Raises InputError when the model is not a StyleGAN.
     """
     where = select_device(device)
     generator, description = _load(model, "unconditional", where, precision)
     seeds = _seeds(first_seed, count)
 
-    def synthesise(part: np.ndarray) -> torch.Tensor:
+    parameters = {"first_seed": first_seed, "truncation": truncation, "precision": precision}
+
+    @torch.inference_mode()
+    def synthesise(part: np.ndarray) -> np.ndarray:
         z = latents(seeds[part], generator.z_dim).to(where)
         ws = generator.mapping(z, None, truncation_psi=truncation)
-        made: torch.Tensor = generator.synthesis(
-            ws, noise_mode="const", force_fp32=precision == "float32"
-        )
-        return made
+        exact = precision == "float32"
+        return to_pixels(generator.synthesis(ws, noise_mode="const", force_fp32=exact))
 
-    _write_images(images, count, description["resolution"], batch, synthesise)
-    record = provenance(
-        "sample-unconditional",
-        {"first_seed": first_seed, "truncation": truncation, "precision": precision},
-        [model],
+    def write_rest() -> None:
+        record = provenance("sample-unconditional", parameters, [model])
+        _write_index(index, "unconditional", seeds, [None] * count, description["digest"], record)
+
+    job = ShardJob(
+        shape=(count, *[description["resolution"]] * 2, 3),
+        batch=batch,
+        parameters={**parameters, "device": where.type},
+        inputs=[model],
+        state=state,
+        keep_state=keep_state,
+        images=images,
+        others=[index],
     )
-    _write_index(index, "unconditional", seeds, [None] * count, description["digest"], record)
+    write_shard(job, synthesise, write_rest)
 
 
 def sample_conditional(
@@ -82,6 +94,8 @@ def sample_conditional(
     batch: int,
     device: str,
     precision: str,
+    state: Path,
+    keep_state: bool,
     images: Path,
     index: Path,
     labels: Path,
@@ -94,36 +108,50 @@ def sample_conditional(
     the next round makes other samples of the same maps. Patches of other splits are never read.
     Reads ``model`` (safetensors, JSON beside it) and the real shards' ``masks`` and ``indices``.
     Writes ``images`` (uint8 (N, R, R, 3)), the table ``index``, the conditioning maps as
-    ``labels`` (uint8 (N, R, R)) and the table ``confidence`` (1 throughout). Raises InputError
-    when model, legend and masks do not belong together.
+    ``labels`` (uint8 (N, R, R)) and the table ``confidence`` (1 throughout). Images grow in the
+    folder ``state``, from which a killed job goes on. Raises InputError when model, legend, masks
+    and indices do not belong together, or no patch is in the train split.
     """
     where = select_device(device)
     generator, description = _load(model, "conditional", where, precision)
     names = Legend.from_json(legend).names
+    _require_pairs(masks, indices)
     patches = TrainPatches([], masks, indices, len(names))
     _require_fit(model, description, names, patches)
     order = ranked(patches.ids, rank_seed)
     positions = order[np.arange(first, first + count) % len(order)]
     seeds = _seeds(seed + first, count)
+    parameters = {"rank_seed": rank_seed, "first": first, "seed": seed, "precision": precision}
+    inputs = [model, *masks, *indices]
 
-    def synthesise(part: np.ndarray) -> torch.Tensor:
+    @torch.inference_mode()
+    def synthesise(part: np.ndarray) -> np.ndarray:
         condition = torch.from_numpy(patches.masks_at(positions[part])).to(where)
         z = latents(seeds[part], generator.z_size).to(where)
         with autocast(where, precision):
-            made: torch.Tensor = generator(one_hot(condition, len(names)), z)
-        return made
+            return to_pixels(generator(one_hot(condition, len(names)), z))
 
-    resolution = description["resolution"]
-    _write_images(images, count, resolution, batch, synthesise)
-    with new_array(labels, (count, resolution, resolution)) as array:
-        for part in _parts(count, batch):
-            array[part] = patches.masks_at(positions[part])
-    parameters = {"rank_seed": rank_seed, "first": first, "seed": seed, "precision": precision}
-    record = provenance("sample-conditional", parameters, [model, *masks, *indices])
-    conditions = [patches.ids[position] for position in positions]
-    ids = _write_index(index, "conditional", seeds, conditions, description["digest"], record)
-    columns = {"population": ["conditional"] * count, "id": ids, "confidence": [1.0] * count}
-    write_table(confidence, columns, "confidence", record)
+    def write_rest() -> None:
+        with new_array(labels, (count, *[patches.resolution] * 2)) as array:
+            for part in _parts(count, batch):
+                array[part] = patches.masks_at(positions[part])
+        record = provenance("sample-conditional", parameters, inputs)
+        conditions = [patches.ids[position] for position in positions]
+        ids = _write_index(index, "conditional", seeds, conditions, description["digest"], record)
+        columns = {"population": ["conditional"] * count, "id": ids, "confidence": [1.0] * count}
+        write_table(confidence, columns, "confidence", record)
+
+    job = ShardJob(
+        shape=(count, *[description["resolution"]] * 2, 3),
+        batch=batch,
+        parameters={**parameters, "legend": list(names), "device": where.type},
+        inputs=inputs,
+        state=state,
+        keep_state=keep_state,
+        images=images,
+        others=[index, labels, confidence],
+    )
+    write_shard(job, synthesise, write_rest)
 
 
 def ranked(patch_ids: Sequence[str], rank_seed: int) -> np.ndarray:
@@ -144,6 +172,18 @@ def _load(
             f"{population} one."
         )
     return generator, description
+
+
+def _require_pairs(masks: Sequence[Path], indices: Sequence[Path]) -> None:
+    """Each index is that of the masks at its place: the splits of another shard would let masks
+    of the test split in. Files of one shard have one name (``{shard}.masks.npy``)."""
+    names = [path.name.removesuffix(".masks.npy") for path in masks]
+    others = [path.name.removesuffix(".index.parquet") for path in indices]
+    if names != others:
+        raise InputError(
+            f"The masks of the shards {', '.join(names)} cannot go with the indices of "
+            f"{', '.join(others)}; give both of the same shards, in the same order."
+        )
 
 
 def _require_fit(
@@ -175,27 +215,6 @@ def _parts(count: int, batch: int) -> Iterator[np.ndarray]:
     """Sample numbers 0 to ``count`` - 1 in batches; the last may be smaller."""
     for start in range(0, count, batch):
         yield np.arange(start, min(start + batch, count))
-
-
-def _write_images(
-    path: Path,
-    count: int,
-    resolution: int,
-    batch: int,
-    synthesise: Callable[[np.ndarray], torch.Tensor],
-) -> None:
-    """Stream the images of all samples into ``path``; every batch has ``batch`` samples.
-
-    A short last batch is filled up with its first sample, because the sums of a convolution
-    may be ordered by the size of the batch.
-    """
-    shape = (count, resolution, resolution, 3)
-    with new_array(path, shape) as array, Progress("sampling", count, "img") as progress:
-        for part in _parts(count, batch):
-            filled = np.concatenate([part, np.repeat(part[:1], batch - len(part))])
-            with torch.no_grad():
-                array[part] = to_pixels(synthesise(filled))[: len(part)]
-            progress.advance(len(part))
 
 
 def _write_index(

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from groundsynth.errors import ConfigurationError
+from groundsynth.gan.condition import Condition
+from groundsynth.gan.instance_norm import instance_norm
 from groundsynth.gan.spectral import SpectralConv2d
 
 UPSAMPLINGS = {"normal": 5, "more": 6, "most": 7}
@@ -49,17 +51,36 @@ class SPADE(nn.Module):
         self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=padding)
         self.mlp_beta = nn.Conv2d(hidden, channels, kernel, padding=padding)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | Condition) -> Tensor:
         """x [N, C, h, w], condition [N, K, H, W] (resized to h, w) -> [N, C, h, w]."""
-        shared = self.mlp_shared(F.interpolate(condition, size=x.shape[2:], mode="nearest"))
-        # One convolution for both maps: narrow ones leave vector units idle.
-        convs = (self.mlp_gamma, self.mlp_beta)
-        weight = torch.cat([conv.weight for conv in convs])
-        bias = torch.cat([conv.get_parameter("bias") for conv in convs])
+        return self.modulate(self.normalise(x), condition)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """The normalisation without parameters."""
+        if self.shares_statistics:
+            return instance_norm(x, self.param_free_norm.eps)
+        plain: Tensor = self.param_free_norm(x)
+        return plain.contiguous(memory_format=torch.channels_last)
+
+    @property
+    def shares_statistics(self) -> bool:
+        """Whether equal inputs are normalised equally, and doubling pixels changes nothing."""
+        return isinstance(self.param_free_norm, nn.InstanceNorm2d)
+
+    def modulate(self, normalised: Tensor, condition: Tensor | Condition) -> Tensor:
+        """Scale and shift [N, C, h, w] by the maps of the condition."""
+        if isinstance(condition, Tensor):
+            condition = Condition(condition)
+        height, width = normalised.shape[2:]
+        shared = condition.convolve(self.mlp_shared[0], (height, width)).relu_()
+        # One convolution for both maps: narrow ones leave vector units idle. The 1 of the scale
+        # 1 + gamma goes in with the bias.
+        weight = torch.cat([self.mlp_gamma.weight, self.mlp_beta.weight])
+        gamma, beta = (conv.get_parameter("bias") for conv in (self.mlp_gamma, self.mlp_beta))
+        bias = torch.cat([gamma + 1, beta])
         maps = F.conv2d(shared, weight, bias, padding=self.mlp_gamma.padding)
-        gamma, beta = maps.chunk(2, 1)
-        normalised = self.param_free_norm(x).contiguous(memory_format=torch.channels_last)
-        return torch.addcmul(beta, normalised, 1 + gamma)
+        scale, shift = maps.chunk(2, 1)
+        return torch.addcmul(shift, normalised.to(shift.dtype), scale)
 
 
 class ResidualBlock(nn.Module):
@@ -78,11 +99,20 @@ class ResidualBlock(nn.Module):
             self.conv_s = conv(c_in, c_out, 1, bias=False)
             self.norm_s = SPADE(c_in, **norm)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """x [N, c_in, h, w] -> [N, c_out, h, w]."""
-        shortcut = self.conv_s(self.norm_s(x, condition)) if self.learned_shortcut else x
-        x = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
-        x = self.conv_1(F.leaky_relu(self.norm_1(x, condition), 0.2))
+    def forward(self, x: Tensor, condition: Tensor | Condition, doubled: bool = False) -> Tensor:
+        """x [N, c_in, h, w] -> [N, c_out, h, w]; ``doubled``: each pixel becomes 2 x 2 first."""
+        shares = self.norm_0.shares_statistics
+        if doubled and not shares:
+            x, doubled = _double(x), False
+        normalised = self.norm_0.normalise(x)
+        normalised = _double(normalised) if doubled else normalised
+        if self.learned_shortcut:
+            own = normalised if shares else self.norm_s.normalise(x)
+            shortcut = self.conv_s(self.norm_s.modulate(own, condition))
+        else:
+            shortcut = _double(x) if doubled else x
+        x = self.conv_0(F.leaky_relu_(self.norm_0.modulate(normalised, condition), 0.2))
+        x = self.conv_1(F.leaky_relu_(self.norm_1(x, condition), 0.2))
         return shortcut + x
 
 
@@ -142,29 +172,30 @@ class Generator(nn.Module):
 
     def forward(self, condition: Tensor, z: Tensor | None = None) -> Tensor:
         """``condition`` [N, semantic_nc, H, W], ``z`` [N, z_size] where there is a latent."""
-        condition = condition.contiguous(memory_format=torch.channels_last)
+        inputs = self._with_latent(condition, z)
         if self.use_vae:
             x = self.fc(z).view(len(condition), -1, *self.start)
         else:
-            condition = self._with_latent(condition, z)
-            x = self.fc(F.interpolate(condition, size=self.start, mode="nearest"))
-        x = self.head_0(x, condition)
-        x = self.G_middle_0(_double(x), condition)
-        x = self.G_middle_1(_double(x) if self.upsamplings > 5 else x, condition)
+            x = inputs.convolve(self.fc, self.start)
+        x = self.head_0(x, inputs)
+        x = self.G_middle_0(x, inputs, doubled=True)
+        x = self.G_middle_1(x, inputs, doubled=self.upsamplings > 5)
         for n in range(self.ups):
-            x = self.get_submodule(f"up_{n}")(_double(x), condition)
+            x = self.get_submodule(f"up_{n}")(x, inputs, doubled=True)
         return torch.tanh(self.conv_img(F.leaky_relu(x, 0.2)))
 
-    def _with_latent(self, condition: Tensor, z: Tensor | None) -> Tensor:
-        if self.z_size == 0:
-            return condition
+    def _with_latent(self, condition: Tensor, z: Tensor | None) -> Condition:
+        """The map, the noise of each pixel and the numbers of each image, as one condition."""
+        if self.use_vae or self.z_size == 0:
+            return Condition(condition)
         if z is None:
             raise ValueError("this generator has a latent: give z")
         count, _, *size = condition.shape
-        spread = z[:, : self.latent_dim, None, None].expand(-1, -1, *size)
+        z = z.to(condition.dtype)
         noise = z[:, self.latent_dim :].reshape(count, -1, *size)
-        joined = torch.cat([condition, spread.to(condition.dtype), noise.to(condition.dtype)], 1)
-        return joined.contiguous(memory_format=torch.channels_last)
+        maps = torch.cat([condition, noise], 1) if noise.shape[1] else condition
+        constants = z[:, : self.latent_dim] if self.latent_dim else None
+        return Condition(maps, constants, place=self.semantic_nc)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -83,13 +83,17 @@ def split_of(population: Population, split: str) -> Patches:
 
 
 def first_samples(population: Population, count: int, name: str) -> Patches:
-    """The first ``count`` samples by id; ConfigurationError when there are fewer."""
+    """The first ``count`` samples by id, that is by seed; ConfigurationError when there are fewer.
+
+    Ids are compared as numbers are: seeds from 100,000,000 on have a ninth digit.
+    """
     if count > len(population.ids):
         raise ConfigurationError(
             f"The mix asks for {count} {name} samples, but only {len(population.ids)} exist; "
             f"lower the number in the mix or raise the number of {name} samples."
         )
-    order = np.argsort(np.asarray(population.ids), kind="stable")
+    ids = np.asarray(population.ids, str)
+    order = np.lexsort((ids, np.char.str_len(ids)))
     return Patches(((population, np.sort(order[:count])),))
 
 

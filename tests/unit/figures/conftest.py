@@ -13,6 +13,7 @@ import pytest
 import shapely
 from matplotlib.image import imread
 
+from groundsynth.evaluation.leaks import Yardstick, judge
 from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditions
 from groundsynth.files import write_json
 from groundsynth.gan.snapshots import Snapshots
@@ -81,6 +82,8 @@ class Run:
     strips: list[Path] = field(default_factory=list)
     generators: list[Path] = field(default_factory=list)
     groundings: list[Path] = field(default_factory=list)
+    audits: list[Path] = field(default_factory=list)
+    audit_summaries: list[Path] = field(default_factory=list)
 
     def figure_inputs(self) -> dict[str, Any]:
         """Keyword arguments of draw_figures that name files."""
@@ -90,6 +93,7 @@ class Run:
             for kind in ("images", "masks", "indices")
         }
         lists = ("captions", "compositions", "confusions", "histories", "coordinates", "strips")
+        lists += ("audits",)
         return {
             **named,
             **{name: getattr(self, name) for name in lists},
@@ -119,6 +123,7 @@ class Run:
             **{name: getattr(self, name) for name in lists},
             "qualities": self.qualities,
             "indices": self.indices.get("real", []),
+            "audits": self.audit_summaries,
             "mixes": MIXES,
             "confidence": 0.95,
             "resamples": 100,
@@ -337,6 +342,31 @@ class Run:
         write_table(path, columns, "coordinates", record)
         self.coordinates.append(path)
 
+    def add_audit(self, population: str, distances: list[float]) -> None:
+        """A leak audit: the samples' nearest train patches in turn, at these distances."""
+        ids, real = self.ids[population][: len(distances)], self.ids["real"]
+        train = [i for i, split in zip(real, SPLITS * 99, strict=False) if split == "train"]
+        test = [i for i, split in zip(real, SPLITS * 99, strict=False) if split == "test"]
+        yardstick = Yardstick(np.array([1.0, 2.0, 3.0][: len(test)]), 1)
+        every = np.array([*distances, *yardstick.distances])
+        columns = {
+            "population": [population] * len(ids) + ["real"] * len(test),
+            "id": [*ids, *test],
+            "nearest_patch_id": [train[n % len(train)] for n in range(len(every))],
+            "distance": every,
+            "near_duplicate": yardstick.near(every),
+        }
+        path = self.folder / f"results/audit/{population}.parquet"
+        write_table(path, columns, "leak_audit", {"threshold": yardstick.threshold})
+        summary = {
+            "population": population,
+            **judge(np.array(distances), yardstick),
+            "feature_model": "unet",
+        }
+        write_json(path.with_suffix(".json"), summary)
+        self.audits.append(path)
+        self.audit_summaries.append(path.with_suffix(".json"))
+
     def add_log(self, name: str, **timing: Any) -> None:
         """A log that ends in its timing line."""
         path = self.folder / "logs" / name
@@ -400,6 +430,8 @@ def full_run(bare_run: Run) -> Run:
     )
     bare_run.add_projection("tsne")
     bare_run.add_projection("umap")
+    bare_run.add_audit("unconditional", [4.0, 0.5, 2.5, 3.0, 2.0, 3.5, 6.0, 5.0])
+    bare_run.add_audit("conditional", [0.01, 0.5, 0.75, 0.9, 0.8, 0.7, 0.6, 0.02])
     return bare_run
 
 

@@ -297,3 +297,11 @@ def test_a_broken_run_leaves_the_old_page(full_run: Any, legend: dict[str, Any])
         write(full_run, legend, funnel=full_run.folder / "none.csv")
     assert page.read_bytes() == before
     assert json.loads((page.parent / "headline.json").read_text())["figures"]
+
+
+def test_the_leak_audit_is_told_in_words(reported: tuple[Page, Any, str]) -> None:
+    page, _, _ = reported
+    assert "Among the unconditional samples there are no more near-duplicates" in page.text
+    assert "Among the conditional samples there are more near-duplicates" in page.text
+    assert "real (test split)" in page.text
+    assert "Verdict" not in page.text, "the words stand once"

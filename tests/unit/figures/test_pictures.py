@@ -25,6 +25,7 @@ from groundsynth.figures.confusion_matrices import normalised
 from groundsynth.figures.contact_sheet import draw_samples
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.generator_curves import draw_generators, speed
+from groundsynth.figures.leak_pictures import draw_leaks
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import beside, draw_patches
 from groundsynth.figures.pictures import draw_figures
@@ -50,6 +51,7 @@ NAMES = {
     "histories",
     "confusion",
     "projections",
+    "leaks",
 }
 Pixels = Callable[[Path], np.ndarray]
 
@@ -352,3 +354,32 @@ def test_numbers_of_images_in_few_signs() -> None:
     assert [spoken(n) for n in ("0", "999", "1000", "26000", "1604000", "5000000")] == [
         *("0", "999", "1 k", "26 k", "1.6 M", "5 M")
     ]
+
+
+def test_the_closest_pairs_stand_in_ascending_order(full_run: Any, tmp_path: Path) -> None:
+    """Sample n is painted with 20 n, its nearest training patch with 20 n + 10."""
+    samples, real = (
+        np.array(open_array(full_run.images[name][0])) for name in ("conditional", "real")
+    )
+    train = [n for n in range(12) if n % 4 < 2]
+    for number in range(8):
+        samples[number] = 20 * number
+    for place, row in enumerate(train):
+        real[row] = 20 * place + 10
+    for name, images in (("conditional", samples), ("real", real)):
+        np.save(full_run.images[name][0], images)
+    with styled():
+        figure = draw_leaks(full_run.audits[1:], full_run.opened())
+    drawn = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
+    distances = [0.01, 0.5, 0.75, 0.9, 0.8, 0.7, 0.6, 0.02]
+    order = np.argsort(distances)
+    assert [int(pair[0, 0, 0]) for pair in drawn] == [20 * n for n in order]
+    assert [int(pair[0, -1, 0]) for pair in drawn] == [20 * (n % len(train)) + 10 for n in order]
+    said = texts_of(figure)
+    assert " | ".join(f"{distances[n]:.3g}" for n in order) in said
+    assert "8 samples, 3 real test patches" in said
+
+
+def test_without_an_audit_the_picture_says_so(bare_run: Any) -> None:
+    with styled():
+        assert "No leak audit was made" in texts_of(draw_leaks([], bare_run.opened()))

@@ -41,6 +41,7 @@ NAMES = (
     "silhouettes",
     "grounding",
     "diversity",
+    "leaks",
 )
 COORDINATES = SCHEMAS["coordinates"].names
 
@@ -407,3 +408,26 @@ def test_tables_and_report_do_not_import_heavy_libraries() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_the_leak_audit_stands_beside_its_yardstick_and_in_words(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = read(make(full_run, legend, tmp_path / "t"), "leaks")
+    assert [row["population"] for row in rows] == [
+        "unconditional",
+        "conditional",
+        "real (test split)",
+    ]
+    first, second, test = rows
+    assert (first["images"], first["near_duplicates"], first["copies"]) == ("8", "1", "0")
+    assert float(first["share_percent"]) == 12.5
+    assert float(first["expected_percent"]) == 25  # before the first of three test patches
+    assert "no more near-duplicates" in first["verdict"]
+    assert "1 of 8 (12.50%)" in first["verdict"]
+    assert (second["near_duplicates"], second["copies"]) == ("8", "2")
+    # All eight before the first of three test patches: one order in 165.
+    assert float(second["chance"]) == pytest.approx(1 / 165, rel=1e-6)
+    assert "there are more near-duplicates" in second["verdict"]
+    assert "2 lie at less than a tenth" in second["verdict"]
+    assert (test["images"], float(test["smallest"]), test["verdict"]) == ("3", 1, "")

@@ -102,6 +102,7 @@ def test_a_precision_that_the_device_has_not_is_refused_before_training(
 def test_sampling_asks_what_the_device_can(stylegan_model: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"model": stylegan_model, "first_seed": 1, "count": 2, "batch": 2}
     options |= {"truncation": 1.0, "device": "cpu", "index": tmp_path / "index.parquet"}
+    options |= {"state": tmp_path / "state", "keep_state": False}
     made = {}
     for precision in ("float32", "bfloat16"):
         path = tmp_path / f"{precision}.npy"

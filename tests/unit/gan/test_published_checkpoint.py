@@ -171,6 +171,7 @@ def test_imported_generators_are_sampled(tmp_path: Path) -> None:
     images, index = tmp_path / "s.images.npy", tmp_path / "s.index.parquet"
     words = ["--model", model, "--first-seed", 0, "--count", 3, "--truncation", 1, "--batch", 2]
     words += ["--device", "cpu", "--precision", "float32", "--images", images, "--index", index]
+    words += ["--state", tmp_path / "state", "--keep-state", "false"]
     assert main(["sample-unconditional", *map(str, words)]) == 0
     assert np.load(images).shape == (3, 16, 16, 3)
 
