@@ -58,9 +58,12 @@ def main() -> None:
                 compare(name, options, Path(folder))
 
 
-def scenes(count: int, with_images: bool, size: int) -> list[Conversation]:
-    """What is asked of that many images: noise, and made-up shares of the classes."""
-    generator = np.random.default_rng(0)
+def scenes(count: int, with_images: bool, size: int, seed: int) -> list[Conversation]:
+    """What is asked of that many images: noise, and made-up shares of the classes.
+
+    A seed of its own for each round: what was asked before would come from the prefix cache.
+    """
+    generator = np.random.default_rng(seed)
     prompt = select_prompt("v1", "hybrid" if with_images else "text")
     asked = []
     for _ in range(count):
@@ -70,24 +73,23 @@ def scenes(count: int, with_images: bool, size: int) -> list[Conversation]:
     return asked
 
 
-def measured(work: Callable[[], Any], captions: int) -> Cost:
-    """Cost of one of the captions that a piece of work writes."""
+def measured(write: Callable[[list[Conversation]], Any], asked: list[Conversation]) -> Cost:
+    """Cost of one of the captions that are asked for."""
     wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Cost((time.perf_counter() - wall) / captions, (time.process_time() - cpu) / captions)
+    write(asked)
+    count = len(asked)
+    return Cost((time.perf_counter() - wall) / count, (time.process_time() - cpu) / count)
 
 
 def compare(name: str, options: argparse.Namespace, folder: Path) -> None:
     """Both sides in turn on a tiny model; the first round warms them up and does not count."""
     model = write_tiny(name, folder / name)
-    asked = scenes(options.batch, has_images(model), 32)
-    engine = vllm_side(model, options, ON_CPU, dtype="float32", gpu_memory=0.9)
+    together = batches(vllm_side(model, options, ON_CPU, dtype="float32"))
     alone = transformers_side(model, options.tokens)
-    few = asked[: options.alone]
     ratios: list[tuple[float, float]] = []
     for number in range(options.rounds + 1):
-        batch = measured(lambda: require_all(engine.answer(asked, [0] * len(asked))), len(asked))
-        single = measured(lambda: [alone(one) for one in few], len(few))
+        asked = scenes(options.batch, has_images(model), 32, number)
+        batch, single = measured(together, asked), measured(alone, asked[: options.alone])
         if number:
             ratios.append((single.wall / batch.wall, single.cpu / batch.cpu))
             print(
@@ -98,9 +100,20 @@ def compare(name: str, options: argparse.Namespace, folder: Path) -> None:
             )
     for kind, values in zip(("clock", "processor time"), zip(*ratios, strict=True), strict=True):
         print(
-            f"{name}: batches of {len(asked)} are {median(values):.1f} times as fast by "
+            f"{name}: batches of {options.batch} are {median(values):.1f} times as fast by "
             f"{kind} ({min(values):.1f} to {max(values):.1f}; goal 4)"
         )
+
+
+def batches(engine: OfflineEngine) -> Callable[[list[Conversation]], None]:
+    """A function that has the engine write captions; a refused prompt, free of cost, ends it."""
+
+    def write(asked: list[Conversation]) -> None:
+        for answer in engine.answer(asked, [0] * len(asked)):
+            if answer.error:
+                raise SystemExit(f"A prompt was refused: {answer.error}")
+
+    return write
 
 
 def vllm_side(
@@ -109,7 +122,6 @@ def vllm_side(
     further: dict[str, Any],
     *,
     dtype: str,
-    gpu_memory: float,
 ) -> OfflineEngine:
     """The engine as the verb loads it; every caption has the same number of tokens."""
     engine = load_engine(
@@ -118,7 +130,7 @@ def vllm_side(
         limits=modality_limits(model, with_images=has_images(model)),
         max_model_len=options.length,
         max_num_seqs=options.sequences,
-        gpu_memory_utilization=gpu_memory,
+        gpu_memory_utilization=0.9,
         tensor_parallel=1,
         dtype=dtype,
         seed=0,
@@ -130,8 +142,8 @@ def vllm_side(
     return OfflineEngine(engine.model, lambda seed: fixed, engine.refusals)
 
 
-def transformers_side(model: Path, tokens: int) -> Callable[[Conversation], Any]:
-    """A function that writes one caption, as the model's card shows it."""
+def transformers_side(model: Path, tokens: int) -> Callable[[list[Conversation]], None]:
+    """A function that writes captions one at a time, as the models' cards show it."""
     import torch
     import transformers
 
@@ -143,7 +155,7 @@ def transformers_side(model: Path, tokens: int) -> Callable[[Conversation], Any]
     network = kind.from_pretrained(model, dtype=torch.float32).eval()
     read = reader.from_pretrained(model)
 
-    def caption(asked: Conversation) -> Any:
+    def write_one(asked: Conversation) -> None:
         inputs = read.apply_chat_template(
             [_for_transformers(turn) for turn in asked],
             add_generation_prompt=True,
@@ -152,11 +164,15 @@ def transformers_side(model: Path, tokens: int) -> Callable[[Conversation], Any]
             return_tensors="pt",
         )
         with torch.inference_mode():
-            return network.generate(
+            network.generate(
                 **inputs, do_sample=False, min_new_tokens=tokens, max_new_tokens=tokens
             )
 
-    return caption
+    def write(asked: list[Conversation]) -> None:
+        for one in asked:
+            write_one(one)
+
+    return write
 
 
 def measure_real(options: argparse.Namespace, folder: Path) -> None:
@@ -165,20 +181,15 @@ def measure_real(options: argparse.Namespace, folder: Path) -> None:
     for name in options.dummy:
         model = write_real(name, folder / name) if name in REAL else Path(name)
         images = has_images(model)
-        engine = vllm_side(
-            model, options, {"load_format": "dummy"}, dtype="bfloat16", gpu_memory=0.9
-        )
-        asked = scenes(options.captions, images, 256)
-        engine.answer(asked[:16], [0] * 16)  # compiles
-        seconds = 0.0
-        for first in range(0, len(asked), options.part):
-            part = asked[first : first + options.part]
-            started = time.perf_counter()
-            require_all(engine.answer(part, [0] * len(part)))
-            seconds += time.perf_counter() - started
+        engine = vllm_side(model, options, {"load_format": "dummy"}, dtype="bfloat16")
+        write = batches(engine)
+        write(scenes(16, images, 256, 0))  # compiles
+        asked = scenes(options.captions, images, 256, 1)
+        parts = [asked[n : n + options.part] for n in range(0, len(asked), options.part)]
+        seconds = sum(measured(write, part).wall * len(part) for part in parts)
         rates[images] = len(asked) / seconds
         print(f"{name}: {rates[images]:.1f} captions/s of {options.tokens} tokens", flush=True)
-        del engine
+        del engine, write
         _free()
     if rates:
         print(projection(rates))
@@ -198,13 +209,6 @@ def projection(rates: dict[bool, float]) -> str:
         f"{IMAGES * CAPTIONERS:,} captions: {hours:.1f} GPU hours beside the paper's "
         f"{PAPER_HOURS} (goal: below 40)"
     )
-
-
-def require_all(answers: list[Any]) -> None:
-    """End with the reason if a prompt was refused: a refusal costs nothing to write."""
-    for answer in answers:
-        if answer.error:
-            raise SystemExit(f"A prompt was refused: {answer.error}")
 
 
 def _for_transformers(turn: dict[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,6 @@ def said(folder: Path) -> str:
     """What the runs in a folder printed, and the logs of their caption jobs."""
     logs = [
         folder.with_name(f"{folder.name}.log"),
-        *(folder / "logs").rglob("caption_vllm/**/*.log"),
+        *(folder / "logs").rglob("caption_*/**/*.log"),
     ]
     return "\n".join(path.read_text("utf-8") for path in logs)

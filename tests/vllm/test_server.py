@@ -13,9 +13,12 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+import yaml
 from PIL import Image
 
-from .conftest import LENGTH, TOKENS
+from groundsynth.tables import read_table
+
+from .conftest import SHORT_LENGTH, TOKENS, Starter, said
 
 READY_SECONDS = 400
 """It imports vLLM in three processes, one after the other."""
@@ -30,7 +33,7 @@ def server(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     log = tmp_path_factory.mktemp("server") / "log"
     words = ["--model", str(models["qwen3-vl"]), "--served-model-name", "tiny"]
     words += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "bfloat16"]
-    words += ["--max-model-len", str(LENGTH), "--max-num-seqs", "8", "--enforce-eager"]
+    words += ["--max-model-len", str(SHORT_LENGTH), "--max-num-seqs", "8", "--enforce-eager"]
     words += ["--no-enable-chunked-prefill", "--limit-mm-per-prompt", '{"image": 1, "video": 0}']
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *words]
     with log.open("w") as stream:
@@ -55,6 +58,44 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: Path
         except (URLError, OSError):
             time.sleep(0.5)
     raise AssertionError(f"The server was not ready in time:\n{log.read_text('utf-8')}")
+
+
+@pytest.fixture(scope="module")
+def captioned(
+    server: str, start: Starter, configuration: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Folder of a run whose captions the server wrote."""
+    content = yaml.safe_load(configuration.read_text("utf-8"))
+    asked = {"engine": "openai", "base_url": server, "served_model": "tiny"}
+    asked |= {"temperature": 0, "top_p": 1}
+    content["captions"] |= {
+        "captioners": ["asked_vision", "asked_hybrid"],
+        "captioner_definitions": {
+            "asked_vision": {**asked, "method": "vision"},
+            "asked_hybrid": {**asked, "method": "hybrid"},
+        },
+        "openai": {"max_tokens": TOKENS, "concurrency": 8, "retries": 1},
+    }
+    folder = tmp_path_factory.mktemp("captioned") / "run"
+    overlay = folder.with_name("asked.yaml")
+    overlay.write_text(yaml.safe_dump(content), "utf-8")
+    assert start(overlay, folder, "captions").wait() == 0, said(folder)
+    return folder
+
+
+@pytest.mark.parametrize("method", ["vision", "hybrid"])
+def test_the_openai_engine_asks_vllms_server(captioned: Path, method: str) -> None:
+    """Images go along: captions by vision, whose prompts are all alike, differ."""
+    folder = captioned / "results" / "captions" / f"asked_{method}" / "real"
+    (path,) = folder.glob("*.parquet")
+    rows = read_table(path, "captions").to_pylist()
+    answered = [row for row in rows if row["status"] != "error"]
+    assert {(row["engine"], row["model"]) for row in rows} == {("openai", "tiny")}
+    assert all(0 < row["tokens"] <= TOKENS for row in answered)
+    assert len({row["raw"] for row in answered}) > len(rows) / 2
+    bad = [row for row in rows if row["status"] == "error"]
+    assert len(bad) == (0 if method == "vision" else 1), "a prompt that does not fit"
+    assert all("context" in row["raw"] for row in bad)
 
 
 def image_url(colour: str) -> str:
