@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "vllm"))
+sys.path.append(str(ROOT / "tests"))
 
 from tiny_models import WRITERS  # noqa: E402
 

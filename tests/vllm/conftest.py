@@ -65,7 +65,7 @@ def models(
     engine_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """Folders of the three tiny models, by name."""
-    from .tiny_models import WRITERS
+    from tiny_models import WRITERS
 
     folder = tmp_path_factory.mktemp("models")
     for name in NAMES:

@@ -11,9 +11,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from tokenizers import processors as post
-from tokenizers.trainers import BpeTrainer
+from tiny_tokenizers import (
+    POSITIONS,
+    QWEN_TEXT_TEMPLATE,
+    QWEN_VISION_TEMPLATE,
+    gemma_tokenizer,
+    qwen_tokenizer,
+)
 from transformers import (
     Gemma3Config,
     Gemma3ForConditionalGeneration,
@@ -26,72 +30,13 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
-SENTENCES = (
-    "This satellite image was taken from straight above.",
-    "In one or two concise sentences, say which land use dominates the scene.",
-    "Land cover of the scene: grass 86%, crop 11%, tree less than 1%, water, barren, built-up.",
-    "Name no class that is not listed, and answer with the caption only.",
-    "Describe the spatial layout, the dominant land use and the key geographic features.",
-    "Satellite scenes of which only the land-cover statistics are known.",
-)
-VOCABULARY, MODEL_VOCABULARY, POSITIONS = 400, 512, 4096
+VOCABULARY = 512
+"""Above the tokenizers' own."""
 SPREAD = 0.2
 """Of the random weights; with the usual 0.02 a model repeats one word, whatever it is asked."""
 
-QWEN_SPECIAL = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|vision_pad|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-)
-GEMMA_SPECIAL = (
-    "<pad>",
-    "<eos>",
-    "<bos>",
-    "<unk>",
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<start_of_image>",
-    "<end_of_image>",
-    "<image_soft_token>",
-)
-
-QWEN_TEXT_TEMPLATE = (
-    "{%- for message in messages %}"
-    "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
-    "{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
-)
-QWEN_VISION_TEMPLATE = (
-    "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\n' }}"
-    "{%- if message.content is string %}{{- message.content }}{%- else %}"
-    "{%- for part in message.content %}"
-    "{%- if part.type == 'image' %}{{- '<|vision_start|><|image_pad|><|vision_end|>' }}"
-    "{%- elif part.type == 'video' %}{{- '<|vision_start|><|video_pad|><|vision_end|>' }}"
-    "{%- elif part.type == 'text' %}{{- part.text }}{%- endif %}"
-    "{%- endfor %}{%- endif %}{{- '<|im_end|>\n' }}"
-    "{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
-)
-GEMMA_TEMPLATE = (
-    "{{- bos_token }}"
-    "{%- for message in messages %}"
-    "{%- set role = {'assistant': 'model', 'system': 'user'}.get(message.role, message.role) %}"
-    "{{- '<start_of_turn>' + role + '\n' }}"
-    "{%- if message.content is string %}{{- message.content | trim }}{%- else %}"
-    "{%- for part in message.content %}"
-    "{%- if part.type == 'image' %}{{- '<start_of_image>' }}"
-    "{%- elif part.type == 'text' %}{{- part.text | trim }}{%- endif %}"
-    "{%- endfor %}{%- endif %}{{- '<end_of_turn>\n' }}"
-    "{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<start_of_turn>model\n' }}{%- endif %}"
-)
 TEXT = {
-    "vocab_size": MODEL_VOCABULARY,
+    "vocab_size": VOCABULARY,
     "hidden_size": 64,
     "intermediate_size": 128,
     "num_hidden_layers": 2,
@@ -123,14 +68,14 @@ QWEN_PIXELS = {
 
 def write_qwen3(folder: Path) -> None:
     """A model for text, as Qwen3-4B-Instruct is."""
-    tokenizer = _qwen_tokenizer(QWEN_TEXT_TEMPLATE)
+    tokenizer = qwen_tokenizer(QWEN_TEXT_TEMPLATE)
     config = Qwen3Config(**TEXT, tie_word_embeddings=True, **_qwen_ids(tokenizer))
     _save(folder, Qwen3ForCausalLM, config, tokenizer, _qwen_ends(tokenizer))
 
 
 def write_qwen3_vl(folder: Path) -> None:
     """A model for text and images, as Qwen3-VL-8B-Instruct is."""
-    tokenizer = _qwen_tokenizer(QWEN_VISION_TEMPLATE)
+    tokenizer = qwen_tokenizer(QWEN_VISION_TEMPLATE)
     rope = {
         "rope_type": "default",
         "rope_theta": 5000000,
@@ -178,7 +123,7 @@ def write_qwen3_vl(folder: Path) -> None:
 
 def write_gemma3(folder: Path) -> None:
     """A model for text and images, as gemma-3-4b-it is."""
-    tokenizer = _gemma_tokenizer()
+    tokenizer = gemma_tokenizer()
     number = tokenizer.convert_tokens_to_ids
     ids = {"bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0}
     config = Gemma3Config(
@@ -264,58 +209,6 @@ def _name_as_published(weights: Path) -> None:
         for name, tensor in tensors.items()
     }
     save_file(renamed, weights, metadata={"format": "pt"})
-
-
-def _byte_level(special: tuple[str, ...]) -> Tokenizer:
-    """Byte pairs of the sentences above; every byte has a token."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = post.ByteLevel(trim_offsets=False)
-    trainer = BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=list(special),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    return tokenizer
-
-
-def _qwen_tokenizer(template: str) -> PreTrainedTokenizerFast:
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_byte_level(QWEN_SPECIAL),
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=[t for t in QWEN_SPECIAL if t != "<|im_end|>"],
-        model_max_length=POSITIONS,
-        clean_up_tokenization_spaces=False,
-    )
-    tokenizer.chat_template = template
-    return tokenizer
-
-
-def _gemma_tokenizer() -> PreTrainedTokenizerFast:
-    plain = _byte_level(GEMMA_SPECIAL)
-    # vLLM looks runs of line ends up by their plain spelling.
-    plain.add_tokens([AddedToken("\n" * n, normalized=False, special=False) for n in (4, 3, 2, 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=plain,
-        bos_token="<bos>",
-        eos_token="<eos>",
-        pad_token="<pad>",
-        unk_token="<unk>",
-        extra_special_tokens={
-            "boi_token": "<start_of_image>",
-            "eoi_token": "<end_of_image>",
-            "image_token": "<image_soft_token>",
-        },
-        model_max_length=POSITIONS,
-        clean_up_tokenization_spaces=False,
-    )
-    tokenizer.chat_template = GEMMA_TEMPLATE
-    return tokenizer
 
 
 def _qwen_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
