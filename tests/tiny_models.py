@@ -151,7 +151,7 @@ def write_gemma3(folder: Path) -> None:
         eos_token_id=[number("<eos>"), number("<end_of_turn>")],
     )
     ends = [number("<eos>"), number("<end_of_turn>")]
-    _save(folder, Gemma3ForConditionalGeneration, config, tokenizer, ends)
+    _save(folder, Gemma3ForConditionalGeneration, config, tokenizer, ends, _look_at_images)
     _name_as_published(folder / "model.safetensors")
     _write(
         folder / "preprocessor_config.json",
@@ -184,10 +184,12 @@ def _save(
     config: Any,
     tokenizer: PreTrainedTokenizerFast,
     ends: list[int],
+    change: Callable[[Any], None] = lambda model: None,
 ) -> None:
     """Write a model with random weights, how it generates, and its tokenizer."""
     torch.manual_seed(0)
     model = kind(config).to(torch.bfloat16)
+    change(model)
     model.generation_config = GenerationConfig(
         do_sample=True,
         temperature=0.7,
@@ -198,6 +200,16 @@ def _save(
     )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+@torch.no_grad()
+def _look_at_images(model: Gemma3ForConditionalGeneration) -> None:
+    """Let answers of an untrained Gemma 3 depend on more than the last word.
+
+    Its projection of images begins at zero, and its words weigh more than what is made of them.
+    """
+    model.model.multi_modal_projector.mm_input_projection_weight.normal_(0, SPREAD)
+    model.get_input_embeddings().weight.mul_(0.1)
 
 
 def _name_as_published(weights: Path) -> None:

@@ -83,7 +83,8 @@ def test_a_method_captions_every_patch(whole: Path, method: str) -> None:
     }
     for row in (row for row in rows if row["status"] != "error"):
         ended = "truncated" if row["tokens"] == TOKENS else "ok"
-        assert row["status"] == (ended if row["caption"] else "empty"), row
+        says_something = any(character.isalnum() for character in row["caption"])
+        assert row["status"] == (ended if says_something else "empty"), row
         assert 0 < row["tokens"] <= TOKENS
     assert len({row["raw"] for row in rows}) > len(rows) / 2, "each is asked about its own image"
 
