@@ -20,7 +20,7 @@ from groundsynth.tables import read_table
 
 from .conftest import SHORT_LENGTH, TOKENS, Starter, said
 
-READY_SECONDS = 400
+READY_SECONDS = 900
 """It imports vLLM in three processes, one after the other."""
 
 
