@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import signal
 import socket
 import subprocess
@@ -37,14 +38,25 @@ def server(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     words += ["--no-enable-chunked-prefill", "--limit-mm-per-prompt", '{"image": 1, "video": 0}']
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *words]
     with log.open("w") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(process, f"{address}/health", log)
         yield f"{address}/v1"
     finally:
-        process.send_signal(signal.SIGTERM)
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask the server to leave; one that does not, as in the middle of its imports, is killed."""
+    process.send_signal(signal.SIGTERM)
+    try:
         process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
