@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 from architectures import REAL, has_images, write_real, write_tiny
 
+from groundsynth.captioning.engines.answers import Conversation, Sampling
 from groundsynth.captioning.engines.vllm_offline import (
-    Conversation,
     OfflineEngine,
-    Sampling,
     load_engine,
     modality_limits,
 )

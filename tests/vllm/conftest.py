@@ -90,6 +90,8 @@ def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "populations": ["real"],
         "captioners": ["tiny_text", "tiny_vision", "tiny_hybrid"],
         "part_size": 2,
+        "retry": [],
+        "max_bad_percent": 100,  # models that were never trained have nothing to say
         "captioner_definitions": {
             "tiny_text": {**greedy, "method": "text", "model": "qwen3", "temperature": 0.7},
             "tiny_vision": {**greedy, "method": "vision", "model": "gemma3"},

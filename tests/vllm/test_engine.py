@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from groundsynth.captioning.engines.answers import Sampling
 from groundsynth.captioning.engines.vllm_offline import (
     OfflineEngine,
-    Sampling,
     load_engine,
     modality_limits,
 )
