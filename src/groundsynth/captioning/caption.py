@@ -123,6 +123,7 @@ def caption_vllm(
     captions table in the order of the index. A part is one batch of the engine: hundreds keep a
     GPU busy. ``engine_options`` are further arguments of ``vllm.LLM``.
     """
+    vllm_offline.require_free(engine_options or {})
     prompt = select_prompt(prompt_version, method)
     requests = Requests(images, index, composition, population, method, legend, percent_decimals)
     limits = vllm_offline.modality_limits(model, with_images=method != "text")

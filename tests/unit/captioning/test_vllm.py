@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,6 +82,19 @@ def test_a_model_that_refuses_everything_is_an_error() -> None:
     assert engine.answer([ask("scene")], [0])[0].error
 
 
+def test_what_counts_as_a_refusal_is_the_engines_to_say() -> None:
+    """vLLM's own errors are neither ValueError nor RuntimeError."""
+
+    class Refused(Exception):
+        pass
+
+    model = FakeModel(fault=Refused)
+    engine = OfflineEngine(model, lambda seed: seed, (Refused,))
+    bad, good = engine.answer([ask("BAD"), ask("x")], [0, 1])
+    assert bad.error == "maximum context length is 7"
+    assert good.error is None
+
+
 def test_a_dead_engine_ends_the_job() -> None:
     class EngineDeadError(Exception):
         pass
@@ -107,6 +123,60 @@ def test_modalities_follow_the_models_configuration(tmp_path: Path) -> None:
         modality_limits(text, with_images=True)
     with pytest.raises(InputError, match=r"config\.json is missing"):
         modality_limits(tmp_path / "none", with_images=True)
+
+
+@pytest.mark.parametrize("option", ["trust_remote_code", "model", "tensor_parallel_size"])
+def test_an_option_that_is_not_free_is_refused_before_anything_is_read(
+    option: str, tmp_path: Path
+) -> None:
+    words = dict.fromkeys(inspect.signature(caption.caption_vllm).parameters, Any)
+    with pytest.raises(ConfigurationError, match=f"'{option}' is set by"):
+        caption.caption_vllm(**{**words, "engine_options": {option: 1}})
+
+
+def test_options_reach_vllm_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {}
+    errors = types.ModuleType("vllm.exceptions")
+    errors.VLLMClientError = KeyError  # type: ignore[attr-defined]
+    library = types.ModuleType("vllm")
+    library.LLM = lambda **words: made.update(words)  # type: ignore[attr-defined]
+    library.SamplingParams = dict  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "vllm", library)
+    monkeypatch.setitem(sys.modules, "vllm.exceptions", errors)
+    monkeypatch.setattr(vllm_offline, "engine_version", lambda: "9.9")
+    options = {"quantization": "fp8", "mm_processor_kwargs": {"size": {"height": 112}}}
+    engine = load_engine(
+        tmp_path,
+        sampling=vllm_offline.Sampling(0.5, 0.9, 100),
+        limits={"image": 1},
+        max_model_len=1024,
+        max_num_seqs=8,
+        gpu_memory_utilization=0.7,
+        tensor_parallel=2,
+        dtype="float16",
+        seed=2**33,
+        options={**options, "enable_prefix_caching": False},
+    )
+    assert made == {
+        "model": str(tmp_path),
+        "max_model_len": 1024,
+        "max_num_seqs": 8,
+        "gpu_memory_utilization": 0.7,
+        "tensor_parallel_size": 2,
+        "dtype": "float16",
+        "seed": 0,
+        "enable_prefix_caching": False,
+        "trust_remote_code": False,
+        "limit_mm_per_prompt": {"image": 1},
+        **options,
+    }
+    assert engine.parameters(5) == {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_tokens": 100,
+        "seed": 5,
+    }
+    assert KeyError in engine.refusals
 
 
 def test_without_vllm_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

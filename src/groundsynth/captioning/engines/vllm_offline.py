@@ -21,6 +21,17 @@ from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.files import read_json
 
 ENGINE = "vllm"
+SET_BY = {
+    "model": "captions.models",
+    "max_model_len": "captions.vllm.max_model_len",
+    "max_num_seqs": "captions.vllm.max_num_seqs",
+    "gpu_memory_utilization": "captions.vllm.gpu_memory_utilization",
+    "tensor_parallel_size": "captions.vllm.tensor_parallel",
+    "dtype": "captions.vllm.dtype",
+    "seed": "run.seed",
+    "trust_remote_code": "nothing (a model's own code is never run)",
+}
+"""Arguments of ``vllm.LLM`` that further options may not hold, and what sets them."""
 
 NOT_INSTALLED = (
     "vLLM is not installed in this environment; install it with pip install 'groundsynth[vllm]', "
@@ -40,11 +51,17 @@ class ChatModel(Protocol):
 class OfflineEngine:
     """Answers conversations; one bad conversation costs only itself.
 
-    ``parameters`` makes the sampling parameters of one image from its seed.
+    ``parameters`` makes the sampling parameters of one image from its seed; ``refusals`` are the
+    errors that a bad conversation raises. Any other ends the job, a dead engine's above all.
     """
 
-    def __init__(self, model: ChatModel, parameters: Callable[[int], Any]) -> None:
-        self.model, self.parameters = model, parameters
+    def __init__(
+        self,
+        model: ChatModel,
+        parameters: Callable[[int], Any],
+        refusals: tuple[type[Exception], ...] = (ValueError, RuntimeError),
+    ) -> None:
+        self.model, self.parameters, self.refusals = model, parameters, refusals
 
     def answer(self, conversations: Sequence[Conversation], seeds: Sequence[int]) -> list[Answer]:
         """One answer for each conversation, in order.
@@ -67,7 +84,7 @@ class OfflineEngine:
             outputs = self.model.chat(
                 conversations, [self.parameters(seed) for seed in seeds], use_tqdm=False
             )
-        except (ValueError, RuntimeError) as error:
+        except self.refusals as error:
             if len(conversations) == 1:
                 return [refusal(str(error) or type(error).__name__)]
             half = len(conversations) // 2
@@ -97,6 +114,7 @@ def load_engine(
     """
     engine_version()
     from vllm import LLM, SamplingParams
+    from vllm.exceptions import VLLMClientError  # too long a prompt: no ValueError any more
 
     arguments: dict[str, Any] = {
         "model": str(model),
@@ -119,7 +137,18 @@ def load_engine(
             max_tokens=sampling.max_tokens,
             seed=image_seed,
         ),
+        (ValueError, RuntimeError, VLLMClientError),
     )
+
+
+def require_free(options: dict[str, Any]) -> None:
+    """Raise ConfigurationError for an option that another key sets, or that none may set."""
+    taken = [name for name in options if name in SET_BY]
+    if taken:
+        raise ConfigurationError(
+            f"The vLLM option {taken[0]!r} is set by {SET_BY[taken[0]]}; take it out of the "
+            "options of captions.vllm or of the model."
+        )
 
 
 def engine_version() -> str:
