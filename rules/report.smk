@@ -42,7 +42,7 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=4,
+        revision=5,
         legend=json_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
@@ -168,7 +168,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=5,
+        revision=6,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
