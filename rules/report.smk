@@ -172,7 +172,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=5,
+        revision=6,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
