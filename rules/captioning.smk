@@ -54,9 +54,7 @@ rule caption_grammar:
         method=captioner_value("method"),
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
-        part_size=lookup(within=config, dpath="captions/part_size"),
         seed=lookup(within=config, dpath="run/seed"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
     shell:
@@ -64,10 +62,10 @@ rule caption_grammar:
         "{input.index:q} --composition {input.composition:q} --population "
         "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
         "{params.method:q} --legend {params.legend:q} --percent-decimals "
-        "{params.percent_decimals:q} --part-size {params.part_size:q} --seed {params.seed:q} "
+        "{params.percent_decimals:q} --part-size {EXECUTION[part_size]:q} --seed {params.seed:q} "
         "--state "
         "work/caption_grammar/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"
 
 
 rule caption_vllm:
@@ -96,11 +94,9 @@ rule caption_vllm:
         method=captioner_value("method"),
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
-        part_size=lookup(within=config, dpath="captions/part_size"),
         retry=lookup(within=config, dpath="captions/retry"),
         max_bad_percent=lookup(within=config, dpath="captions/max_bad_percent"),
         seed=lookup(within=config, dpath="run/seed"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
         model=model_folder,
         repository=model_value("repository"),
         revision_name=model_value("revision"),
@@ -109,11 +105,6 @@ rule caption_vllm:
         prompt_version=lookup(within=config, dpath="captions/vllm/prompt_version"),
         max_tokens=lookup(within=config, dpath="captions/vllm/max_tokens"),
         max_model_len=lookup(within=config, dpath="captions/vllm/max_model_len"),
-        max_num_seqs=lookup(within=config, dpath="captions/vllm/max_num_seqs"),
-        gpu_memory_utilization=lookup(
-            within=config, dpath="captions/vllm/gpu_memory_utilization"
-        ),
-        tensor_parallel=lookup(within=config, dpath="captions/vllm/tensor_parallel"),
         dtype=lookup(within=config, dpath="captions/vllm/dtype"),
         options=engine_options,
     message:
@@ -123,17 +114,15 @@ rule caption_vllm:
         "{input.index:q} --composition {input.composition:q} --population "
         "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
         "{params.method:q} --legend {params.legend:q} --percent-decimals "
-        "{params.percent_decimals:q} --part-size {params.part_size:q} --seed {params.seed:q} "
+        "{params.percent_decimals:q} --part-size {EXECUTION[part_size]:q} --seed {params.seed:q} "
         "--model {params.model:q} --repository {params.repository:q} --revision "
         "{params.revision_name:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --prompt-version {params.prompt_version:q} --max-tokens "
-        "{params.max_tokens:q} --max-model-len {params.max_model_len:q} --max-num-seqs "
-        "{params.max_num_seqs:q} --gpu-memory-utilization "
-        "{params.gpu_memory_utilization:q} --tensor-parallel {params.tensor_parallel:q} "
+        "{params.max_tokens:q} --max-model-len {params.max_model_len:q} {EXECUTION[vllm]:q} "
         "--dtype {params.dtype:q} --engine-options {params.options:q} --retry {params.retry:q} "
         "--max-bad-percent {params.max_bad_percent:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"
 
 
 rule caption_openai:
@@ -163,12 +152,14 @@ rule caption_openai:
         retry=lookup(within=config, dpath="captions/retry"),
         max_bad_percent=lookup(within=config, dpath="captions/max_bad_percent"),
         seed=lookup(within=config, dpath="run/seed"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
         base_url=captioner_value("base_url"),
         served_model=captioner_value("served_model"),
         temperature=captioner_value("temperature"),
         top_p=captioner_value("top_p"),
-        options=options_of("captions/openai"),
+        options=options_of(
+            "captions/openai",
+            leave=REQUESTS,
+        ),
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
     shell:
@@ -179,6 +170,6 @@ rule caption_openai:
         "{params.percent_decimals:q} --seed {params.seed:q} --base-url {params.base_url:q} "
         "--served-model {params.served_model:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --retry {params.retry:q} --max-bad-percent "
-        "{params.max_bad_percent:q} {params.options:q} --state "
+        "{params.max_bad_percent:q} {params.options:q} {EXECUTION[openai]:q} --state "
         "work/caption_openai/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"

@@ -54,8 +54,6 @@ rule extract_features:
         weights=extractor_weights,
         network=extractor_value("network"),
         sha256=extractor_value("sha256"),
-        batch=lookup(within=config, dpath="evaluation/feature_batch"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
     message:
         "Extracting {wildcards.extractor} features of {wildcards.population} {wildcards.shard}"
@@ -63,7 +61,7 @@ rule extract_features:
         "python -m groundsynth extract-features --images {input.images:q} --index "
         "{input.index:q} --population {wildcards.population:q} --extractor "
         "{wildcards.extractor:q} --weights {params.weights:q} --network {params.network:q} "
-        "--sha256 {params.sha256:q} --batch {params.batch:q} --device {params.device:q} "
+        "--sha256 {params.sha256:q} --batch {EXECUTION[feature_batch]:q} --device {EXECUTION[device]:q} "
         "--precision {params.precision:q} --output {output.features:q} > {log:q} 2>&1"
 
 
@@ -101,9 +99,7 @@ rule measure_distances:
         neighbours=lookup(within=config, dpath="evaluation/neighbours"),
         subsets=lookup(within=config, dpath="evaluation/kernel_subsets"),
         subset_size=lookup(within=config, dpath="evaluation/kernel_subset_size"),
-        batch=lookup(within=config, dpath="evaluation/feature_batch"),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
     message:
         "Measuring distances of the {wildcards.population} samples by {wildcards.extractor}"
@@ -116,7 +112,7 @@ rule measure_distances:
         "{params.samples:q} --baseline-samples {params.baseline:q} --manifold-samples "
         "{params.manifold:q} --neighbours {params.neighbours:q} --kernel-subsets "
         "{params.subsets:q} --kernel-subset-size {params.subset_size:q} --batch "
-        "{params.batch:q} --seed {params.seed:q} --device {params.device:q} --precision "
+        "{EXECUTION[feature_batch]:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision "
         "{params.precision:q} --output {output.distances:q} > {log:q} 2>&1"
 
 

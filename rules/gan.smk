@@ -28,20 +28,17 @@ rule advance_stylegan:
     params:
         revision=2,
         launcher=launcher_of("unconditional"),
-        options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
+        options=options_of("gan/unconditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
-        events=events_of("train_stylegan"),
     message:
         "Training the unconditional generator, time slot {wildcards.slot}"
     shell:
         "python {params.launcher:q} -m groundsynth advance-stylegan --images {input.images:q} "
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
-        "--device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
-        "--runtime {resources.runtime} --receipt {output.receipt:q} {params.events:q} "
+        "--device {EXECUTION[device]:q} --precision {params.precision:q} "
+        "--state work/train_stylegan --keep-state {EXECUTION[keep_state]:q} --slot {wildcards.slot:q} "
+        "--runtime {resources.runtime} --receipt {output.receipt:q} {EXECUTION[train_stylegan]:q} "
         "> {log:q} 2>&1"
 
 
@@ -72,23 +69,20 @@ rule train_stylegan:
     params:
         revision=3,
         launcher=launcher_of("unconditional"),
-        options=options_of("gan/unconditional", leave=["train", "slots", "gpus"]),
+        options=options_of("gan/unconditional", leave=UNTRAINED),
         slots=lookup(within=config, dpath="gan/unconditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
-        events=events_of("train_stylegan"),
     message:
         "Training the unconditional generator"
     shell:
         "python {params.launcher:q} -m groundsynth train-stylegan --images {input.images:q} "
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
-        "--device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {params.slots:q} "
+        "--device {EXECUTION[device]:q} --precision {params.precision:q} "
+        "--state work/train_stylegan --keep-state {EXECUTION[keep_state]:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
-        "--progress {output.progress:q} {params.events:q} > {log:q} 2>&1"
+        "--progress {output.progress:q} {EXECUTION[train_stylegan]:q} > {log:q} 2>&1"
 
 
 rule advance_spade:
@@ -116,20 +110,17 @@ rule advance_spade:
         revision=2,
         launcher=launcher_of("conditional"),
         legend=json_of("legend"),
-        options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
+        options=options_of("gan/conditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
-        events=events_of("train_spade"),
     message:
         "Training the conditional generator, time slot {wildcards.slot}"
     shell:
         "python {params.launcher:q} -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
-        "--runtime {resources.runtime} --receipt {output.receipt:q} {params.events:q} "
+        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {EXECUTION[keep_state]:q} --slot {wildcards.slot:q} "
+        "--runtime {resources.runtime} --receipt {output.receipt:q} {EXECUTION[train_spade]:q} "
         "> {log:q} 2>&1"
 
 
@@ -163,20 +154,17 @@ rule train_spade:
         revision=4,
         launcher=launcher_of("conditional"),
         legend=json_of("legend"),
-        options=options_of("gan/conditional", leave=["train", "slots", "gpus"]),
+        options=options_of("gan/conditional", leave=UNTRAINED),
         slots=lookup(within=config, dpath="gan/conditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
-        events=events_of("train_spade"),
     message:
         "Training the conditional generator"
     shell:
         "python {params.launcher:q} -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
-        "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "
+        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {EXECUTION[keep_state]:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
-        "--progress {output.progress:q} {params.events:q} > {log:q} 2>&1"
+        "--progress {output.progress:q} {EXECUTION[train_spade]:q} > {log:q} 2>&1"

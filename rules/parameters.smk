@@ -36,11 +36,44 @@ def options_of(path, leave=()):
     return words
 
 
-def events_of(rule):
-    """Command-line words that say where a training tells how it goes; none for nowhere."""
+def words_of(section, keys):
+    """Command-line words of some keys of a section of the configuration."""
+    words = [[f"--{key.replace('_', '-')}", str(section[key])] for key in keys]
+    return [word for pair in words for word in pair]
+
+
+def watch_words(population, rule):
+    """Command-line words that say how a training is watched."""
     run = config["run"]
-    folder = ["--tensorboard", f"logs/tensorboard/{rule}"] if run["tensorboard"] else []
-    return folder + (["--wandb", run["wandb"]] if run["wandb"] else [])
+    words = words_of(config["gan"][population], ["snapshot_ticks"])
+    words += ["--tensorboard", f"logs/tensorboard/{rule}"] if run["tensorboard"] else []
+    return words + (["--wandb", run["wandb"]] if run["wandb"] else [])
+
+
+# Keys of gan.* that the trained weights do not depend on, or that the rules take apart.
+UNTRAINED = ["train", "slots", "gpus", "snapshot_ticks"]
+
+# Keys of captions.openai that say how a server is asked, not what.
+REQUESTS = ["concurrency", "timeout", "retries", "part_size"]
+
+# How jobs work, not what they make. Commands read it from here, not from ``params``, so that a
+# change reruns nothing that is finished.
+EXECUTION = {
+    "device": config["run"]["device"],
+    "keep_state": config["run"]["keep_state"],
+    "feature_batch": config["evaluation"]["feature_batch"],
+    "clip_batch": config["clip"]["batch"],
+    "unconditional_batch": config["synthesis"]["unconditional"]["batch"],
+    "conditional_batch": config["synthesis"]["conditional"]["batch"],
+    "train_stylegan": watch_words("unconditional", "train_stylegan"),
+    "train_spade": watch_words("conditional", "train_spade"),
+    "part_size": config["captions"]["part_size"],
+    "vllm": words_of(
+        config["captions"]["vllm"],
+        ["max_num_seqs", "gpu_memory_utilization", "tensor_parallel"],
+    ),
+    "openai": words_of(config["captions"]["openai"], REQUESTS),
+}
 
 
 def launcher_of(population):

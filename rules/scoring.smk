@@ -84,9 +84,7 @@ rule train_clip:
         batch=lookup(within=config, dpath="clip/train_batch"),
         learning_rate=lookup(within=config, dpath="clip/learning_rate"),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Training a small image-text model on the run's own pairs"
     shell:
@@ -94,8 +92,8 @@ rule train_clip:
         "{input.indices:q} --captions {input.captions:q} --name {params.name:q} "
         "--image-size {params.image_size:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --seed {params.seed:q} --device "
-        "{params.device:q} --precision {params.precision:q} --state work/train_clip "
-        "--keep-state {params.keep_state:q} "
+        "{EXECUTION[device]:q} --precision {params.precision:q} --state work/train_clip "
+        "--keep-state {EXECUTION[keep_state]:q} "
         "--model {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 
@@ -124,8 +122,6 @@ rule score_captions:
         weights=clip_weights,
         description=clip_description,
         prefix=text_of("clip/prefix"),
-        batch=lookup(within=config, dpath="clip/batch"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
     message:
         "Scoring the captions of {wildcards.population} {wildcards.shard}"
@@ -134,7 +130,7 @@ rule score_captions:
         "{input.index:q} --captions {input.captions:q} --population "
         "{wildcards.population:q} --model {params.model:q} --weights {params.weights:q} "
         "--model-config {params.description:q} --prefix={params.prefix:q} --batch "
-        "{params.batch:q} --device {params.device:q} --precision {params.precision:q} "
+        "{EXECUTION[clip_batch]:q} --device {EXECUTION[device]:q} --precision {params.precision:q} "
         "--output {output.scores:q} > {log:q} 2>&1"
 
 

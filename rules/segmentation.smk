@@ -72,9 +72,7 @@ rule train_segmentation:
         patience=lookup(within=config, dpath="segmentation/patience"),
         stop_patience=lookup(within=config, dpath="segmentation/stop_patience"),
         clip_norm=lookup(within=config, dpath="segmentation/clip_norm"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Training {wildcards.architecture} on {wildcards.mix} (seed {wildcards.seed})"
     shell:
@@ -92,9 +90,9 @@ rule train_segmentation:
         "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
         "--schedule {params.schedule:q} --patience {params.patience:q} --stop-patience {params.stop_patience:q} "
         "--clip-norm {params.clip_norm:q} --seed {wildcards.seed:q} --device "
-        "{params.device:q} --precision {params.precision:q} --state "
+        "{EXECUTION[device]:q} --precision {params.precision:q} --state "
         "work/train_segmentation/{wildcards.mix:q}/{wildcards.architecture:q}/{wildcards.seed:q} "
-        "--keep-state {params.keep_state:q} --runtime {resources.runtime} --model "
+        "--keep-state {EXECUTION[keep_state]:q} --runtime {resources.runtime} --model "
         "{output.model:q} --history {output.history:q} --confusion {output.confusion:q} "
         "--quality {output.quality:q} > {log:q} 2>&1"
 
@@ -121,13 +119,11 @@ rule label_unconditional:
         gpu=1,
     params:
         revision=1,
-        batch=lookup(within=config, dpath="evaluation/feature_batch"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
     message:
         "Labelling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth label-unconditional --model {input.model:q} --images "
-        "{input.images:q} --index {input.index:q} --batch {params.batch:q} --device "
-        "{params.device:q} --precision {params.precision:q} --masks {output.masks:q} "
+        "{input.images:q} --index {input.index:q} --batch {EXECUTION[feature_batch]:q} --device "
+        "{EXECUTION[device]:q} --precision {params.precision:q} --masks {output.masks:q} "
         "--confidence {output.confidence:q} > {log:q} 2>&1"

@@ -60,9 +60,7 @@ rule train_compared_spade:
         ),
         kimg=lookup(within=config, dpath="studies/discriminators/kimg"),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
-        keep_state=lookup(within=config, dpath="run/keep_state"),
     message:
         "Training a conditional generator against the discriminator {wildcards.discriminator}"
     shell:
@@ -70,9 +68,9 @@ rule train_compared_spade:
         "--masks {input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
         "{params.options:q} --discriminator {wildcards.discriminator:q} --kimg {params.kimg:q} "
         "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device "
-        "{params.device:q} --precision {params.precision:q} --state "
+        "{EXECUTION[device]:q} --precision {params.precision:q} --state "
         "work/train_compared_spade/{wildcards.discriminator:q} --keep-state "
-        "{params.keep_state:q} --slot 1 --slots 1 --runtime {resources.runtime} --receipt "
+        "{EXECUTION[keep_state]:q} --slot 1 --slots 1 --runtime {resources.runtime} --receipt "
         "{output.receipt:q} --model {output.model:q} --history {output.history:q} --preview "
         "{output.preview:q} --progress {output.progress:q} > {log:q} 2>&1"
 
@@ -104,9 +102,7 @@ rule measure_mask_fidelity:
         revision=1,
         legend=json_of("legend"),
         options=options_of("studies/discriminators", leave=["compared", "kimg"]),
-        batch=lookup(within=config, dpath="evaluation/feature_batch"),
         seed=lookup(within=config, dpath="run/seed"),
-        device=lookup(within=config, dpath="run/device"),
         precision=lookup(within=config, dpath="run/precision"),
     message:
         "Measuring the generator against {wildcards.discriminator} on held-out maps"
@@ -114,7 +110,7 @@ rule measure_mask_fidelity:
         "python -m groundsynth measure-mask-fidelity --generator {input.generator:q} --images "
         "{input.images:q} --masks {input.masks:q} --indices {input.indices:q} --segmenter "
         "{input.segmenter:q} --legend {params.legend:q} {params.options:q} --batch "
-        "{params.batch:q} --seed {params.seed:q} --device {params.device:q} --precision "
+        "{EXECUTION[feature_batch]:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision "
         "{params.precision:q} --output {output.fidelity:q} --examples {output.examples:q} "
         "> {log:q} 2>&1"
 

@@ -81,7 +81,17 @@ AFTER_A_NEW_TILE = {
 OVERLAYS: dict[str, dict[str, int]] = {
     "run: {seed: 1}": {},
     "run: {name: other}": {"write_report": 1, "all": 1},
-    "gan: {conditional: {slots: 1, kimg: 8, batch: 8}}": {},
+    # How jobs work, not what they make; the report alone shows the configuration.
+    "run: {device: cpu, keep_state: true, tensorboard: false}": {"write_report": 1, "all": 1},
+    "gan: {unconditional: {snapshot_ticks: 3}, conditional: {snapshot_ticks: 5}}": {
+        "write_report": 1,
+        "all": 1,
+    },
+    "captions: {part_size: 7}\nevaluation: {feature_batch: 3}\nclip: {batch: 9}": {
+        "write_report": 1,
+        "all": 1,
+    },
+    "gan: {conditional: {slots: 1, kimg: 6.4, batch: 8}}": {},
     "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
     "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
     "evaluation: {neighbours: 3}": {"measure_distances": 2, **END},
