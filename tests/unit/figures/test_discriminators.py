@@ -19,6 +19,7 @@ from groundsynth.files import write_json
 from groundsynth.shards import write_array
 
 from .conftest import NAMES, SIZE
+from .test_page import write
 
 SHOWN = 3
 
@@ -121,3 +122,23 @@ def test_examples_that_do_not_fit(compared: dict[str, Any]) -> None:
     write_json(compared["fidelities"][0], record("patch", 0.6, 8.0) | {"shown": ["nowhere"]})
     with pytest.raises(InputError, match="No index lists the patch nowhere"):
         compare_discriminators(**compared)
+
+
+def test_the_report_shows_the_comparison(
+    compared: dict[str, Any], bare_run: Any, legend: dict[str, Any]
+) -> None:
+    page, _ = write(bare_run, legend)
+    assert "Discriminators</h3>" not in page.read_text("utf-8")
+    tables, figures = (bare_run.folder / "results" / name for name in ("tables", "figures"))
+    places = {
+        "table": tables / "discriminators.csv",
+        "text": tables / "discriminators.md",
+        "figure": figures / "discriminators.png",
+    }
+    compare_discriminators(**compared | places)
+    text = write(bare_run, legend)[0].read_text("utf-8")
+    assert "Discriminators</h3>" in text
+    assert "By fidelity to the map unet wins" in text
+    assert "Rows of land-cover maps, their real images" in text
+    assert '<th scope="col" class="number">Mean IoU (%)</th>' in text
+    assert '<td class="number">60.00</td>' in text

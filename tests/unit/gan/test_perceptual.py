@@ -56,9 +56,10 @@ def test_distance_by_hand(weights: Path) -> None:
     layers.load_state_dict({name.removeprefix("features."): t for name, t in state.items()})
 
     def features(x: Tensor) -> list[Tensor]:
-        return [layers[: n + 1](x) for n in TAPS]
+        return [layers[: n + 1](x) for n in (1, 6, 11, 20, 29)]
 
-    pairs = zip(TAPS.values(), features(fake), features(real), strict=True)
+    weighed = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1)
+    pairs = zip(weighed, features(fake), features(real), strict=True)
     by_hand = sum(weight * (a - b).abs().mean() for weight, a, b in pairs)
     torch.testing.assert_close(found, by_hand)
     assert distance(real, real).item() == 0
