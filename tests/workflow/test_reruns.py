@@ -91,7 +91,7 @@ OVERLAYS: dict[str, dict[str, int]] = {
         "write_report": 1,
         "all": 1,
     },
-    "gan: {conditional: {slots: 1, kimg: 6.4, batch: 8}}": {},
+    "gan: {conditional: {slots: 1, kimg: 8, batch: 8}}": {},
     "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
     "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
     "evaluation: {neighbours: 3}": {"measure_distances": 2, **END},
