@@ -27,6 +27,7 @@ include: "rules/scoring.smk"
 include: "rules/evaluation.smk"
 include: "rules/studies.smk"
 include: "rules/audit.smk"
+include: "rules/tables.smk"
 include: "rules/report.smk"
 
 

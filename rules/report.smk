@@ -1,69 +1,4 @@
-"""Tables, figures and the report page."""
-
-
-rule make_tables:
-    input:
-        confusions=cells_of("confusion.parquet"),
-        qualities=cells_of("quality.parquet"),
-        redundancies=expand(
-            "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
-        ),
-        caption_scores=caption_score_files(),
-        groundings=grounding_files(),
-        compositions=tables_of("composition", POPULATIONS),
-        measured=distance_files(),
-        coordinates=projection_files(),
-        audits=audit_files("json"),
-        indices=indices_of("real"),
-    output:
-        expand(
-            "results/tables/table{n}.{ending}",
-            n=[1, 2, 3, 4],
-            ending=["csv", "md", "tex"],
-        ),
-        cells="results/tables/cells.csv",
-        significance="results/tables/significance.parquet",
-        tests="results/tables/significance.csv",
-        composition="results/tables/composition.csv",
-        rare="results/tables/rare_classes.csv",
-        rare_gains="results/tables/rare_gains.csv",
-        diversity=multiext("results/tables/diversity", ".csv", ".md"),
-        grounding=multiext("results/tables/grounding", ".csv", ".md"),
-        distances=multiext("results/tables/distances", ".csv", ".md"),
-        silhouettes="results/tables/silhouettes.csv",
-        leaks="results/tables/leaks.csv",
-    log:
-        "logs/make_tables.log",
-    benchmark:
-        "benchmarks/make_tables.tsv"
-    conda:
-        "../envs/evaluation.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(8000),
-        runtime=60,
-    params:
-        revision=5,
-        legend=json_of("legend"),
-        clip=clip_name(),
-        mixes=json_of("segmentation/mix_definitions"),
-        confidence=lookup(within=config, dpath="statistics/confidence"),
-        resamples=lookup(within=config, dpath="statistics/resamples"),
-        permutations=lookup(within=config, dpath="statistics/permutations"),
-        block_degrees=resampling_blocks(),
-        seed=lookup(within=config, dpath="run/seed"),
-        folder=subpath(output.composition, parent=True),
-    message:
-        "Writing tables 1 to 4"
-    shell:
-        "python -m groundsynth make-tables --confusions {input.confusions:q} --qualities "
-        "{input.qualities:q} --redundancies {input.redundancies:q} --caption-scores "
-        "{input.caption_scores:q} --groundings {input.groundings:q} --compositions "
-        "{input.compositions:q} --measured {input.measured:q} --coordinates {input.coordinates:q} "
-        "--audits {input.audits:q} --indices {input.indices:q} --legend {params.legend:q} "
-        "--clip-name {params.clip:q} --mixes {params.mixes:q} --confidence {params.confidence:q} "
-        "--resamples {params.resamples:q} --permutations {params.permutations:q} --block-degrees "
-        "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"
+"""Figures and the report page."""
 
 
 rule write_report:
@@ -78,6 +13,7 @@ rule write_report:
         conditional_masks=shards_if("conditional", masks_of),
         conditional_indices=shards_if("conditional", indices_of),
         captions=captions_of(),
+        groundings=grounding_files(),
         compositions=tables_of("composition", POPULATIONS),
         confusions=cells_of("confusion.parquet"),
         histories=history_files(),
@@ -156,6 +92,11 @@ rule write_report:
             caption="report/projections.rst",
             category="Evaluation",
         ),
+        captions=report(
+            "results/figures/captions.png",
+            caption="report/captions.rst",
+            category="Captions",
+        ),
         leaks=report(
             "results/figures/leaks.png",
             caption="report/leaks.rst",
@@ -172,7 +113,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=6,
+        revision=7,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
@@ -188,7 +129,8 @@ rule write_report:
         "--unconditional-masks {input.unconditional_masks:q} --unconditional-indices "
         "{input.unconditional_indices:q} --conditional-images {input.conditional_images:q} "
         "--conditional-masks {input.conditional_masks:q} --conditional-indices "
-        "{input.conditional_indices:q} --captions {input.captions:q} --compositions "
+        "{input.conditional_indices:q} --captions {input.captions:q} --groundings "
+        "{input.groundings:q} --compositions "
         "{input.compositions:q} --confusions {input.confusions:q} --histories {input.histories:q} "
         "--strips {input.strips:q} --generators {input.generators:q} --coordinates "
         "{input.coordinates:q} --audits {input.audits:q} --patches {input.patches:q} --legend "

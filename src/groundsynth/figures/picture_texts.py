@@ -78,6 +78,12 @@ PICTURES = {
         "Each point is an image, placed by its features. Where the colours mix, the populations "
         "look alike to the model that gave the features; a silhouette score near 0 says the same.",
     ),
+    "captions": (
+        "Lines of the length of captions, and bars and dots of the classes that they name.",
+        "At the left, words a caption. At the right, a grey bar for each captioner: the share of "
+        "its captions' maps that hold a class; the dot: the share of its captions that name it. "
+        "Dots below their bar leave a class out, dots above invent it.",
+    ),
     "discriminators": (
         "Rows of land-cover maps, their real images, and samples of generators trained against "
         "different discriminators.",

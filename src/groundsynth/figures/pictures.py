@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from groundsynth.figures.caption_pictures import draw_captions
 from groundsynth.figures.composition_bars import draw_composition
 from groundsynth.figures.confusion_matrices import draw_confusion
 from groundsynth.figures.contact_sheet import draw_samples
@@ -40,6 +41,7 @@ def draw_figures(
     conditional_masks: list[Path],
     conditional_indices: list[Path],
     captions: list[Path],
+    groundings: list[Path],
     compositions: list[Path],
     confusions: list[Path],
     histories: list[Path],
@@ -56,7 +58,7 @@ def draw_figures(
     """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
 
     overview, footprints, funnel, patches, split_shares, samples, generators, progress,
-    composition, histories, confusion, projections, leaks. Reads shards of images uint8
+    composition, histories, confusion, projections, captions, leaks. Reads shards of images uint8
     (N, H, W, 3) and masks uint8 (N, H, W) by memory map, only what is drawn; every list but those
     of the real patches may be empty, and a picture without content says so. ``strips`` are
     pictures of the generators' trainings, ``patches`` is the index of all real patches, ``funnel``
@@ -86,6 +88,7 @@ def draw_figures(
         "histories": lambda: draw_histories(histories),
         "confusion": lambda: draw_confusion(confusions, classes),
         "projections": lambda: draw_projections(coordinates, seed),
+        "captions": lambda: draw_captions(captions, groundings, classes),
         "leaks": lambda: draw_leaks(audits, populations),
     }
     paths = {name: folder / f"{name}.png" for name in figures}

@@ -93,7 +93,7 @@ class Run:
             for kind in ("images", "masks", "indices")
         }
         lists = ("captions", "compositions", "confusions", "histories", "coordinates", "strips")
-        lists += ("audits",)
+        lists += ("audits", "groundings")
         return {
             **named,
             **{name: getattr(self, name) for name in lists},

@@ -51,6 +51,7 @@ NAMES = {
     "histories",
     "confusion",
     "projections",
+    "captions",
     "leaks",
 }
 Pixels = Callable[[Path], np.ndarray]

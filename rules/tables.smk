@@ -1,0 +1,66 @@
+"""Tables 1 to 4 and those beside them."""
+
+
+rule make_tables:
+    input:
+        confusions=cells_of("confusion.parquet"),
+        qualities=cells_of("quality.parquet"),
+        redundancies=expand(
+            "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
+        ),
+        caption_scores=caption_score_files(),
+        groundings=grounding_files(),
+        compositions=tables_of("composition", POPULATIONS),
+        measured=distance_files(),
+        coordinates=projection_files(),
+        audits=audit_files("json"),
+        indices=indices_of("real"),
+    output:
+        expand(
+            "results/tables/table{n}.{ending}",
+            n=[1, 2, 3, 4],
+            ending=["csv", "md", "tex"],
+        ),
+        cells="results/tables/cells.csv",
+        significance="results/tables/significance.parquet",
+        tests="results/tables/significance.csv",
+        composition="results/tables/composition.csv",
+        rare="results/tables/rare_classes.csv",
+        rare_gains="results/tables/rare_gains.csv",
+        diversity=multiext("results/tables/diversity", ".csv", ".md"),
+        grounding=multiext("results/tables/grounding", ".csv", ".md"),
+        distances=multiext("results/tables/distances", ".csv", ".md"),
+        silhouettes="results/tables/silhouettes.csv",
+        leaks="results/tables/leaks.csv",
+    log:
+        "logs/make_tables.log",
+    benchmark:
+        "benchmarks/make_tables.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=60,
+    params:
+        revision=5,
+        legend=json_of("legend"),
+        clip=clip_name(),
+        mixes=json_of("segmentation/mix_definitions"),
+        confidence=lookup(within=config, dpath="statistics/confidence"),
+        resamples=lookup(within=config, dpath="statistics/resamples"),
+        permutations=lookup(within=config, dpath="statistics/permutations"),
+        block_degrees=resampling_blocks(),
+        seed=lookup(within=config, dpath="run/seed"),
+        folder=subpath(output.composition, parent=True),
+    message:
+        "Writing tables 1 to 4"
+    shell:
+        "python -m groundsynth make-tables --confusions {input.confusions:q} --qualities "
+        "{input.qualities:q} --redundancies {input.redundancies:q} --caption-scores "
+        "{input.caption_scores:q} --groundings {input.groundings:q} --compositions "
+        "{input.compositions:q} --measured {input.measured:q} --coordinates {input.coordinates:q} "
+        "--audits {input.audits:q} --indices {input.indices:q} --legend {params.legend:q} "
+        "--clip-name {params.clip:q} --mixes {params.mixes:q} --confidence {params.confidence:q} "
+        "--resamples {params.resamples:q} --permutations {params.permutations:q} --block-degrees "
+        "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"
