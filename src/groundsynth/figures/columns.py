@@ -95,6 +95,12 @@ DIVERSITY = {
     "self_bleu": "Self-BLEU",
     "self_bleu_sample": "of so many",
 }
+SELECTION = {
+    "population": "Population",
+    "outcome": "Outcome",
+    "samples": "Samples",
+    "percent": "Of all (%)",
+}
 COMPOSITION = {
     "population": "Population",
     "class": "Class",
@@ -184,7 +190,7 @@ LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest", "discriminator", "verdict"),
-    *("space", "populations"),
+    *("space", "populations", "outcome"),
     *("table", "score", "baseline", "unit", "mark", "source"),
     *("extractor", "compared", "preprocessing", "weights_digest"),
 }
@@ -233,6 +239,7 @@ def heading(column: str) -> str:
         SPLIT_DISTANCES,
         DISCRIMINATORS,
         LEAKS,
+        SELECTION,
     ):
         if column in table:
             return table[column]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from groundsynth.evaluation.mix_comparison import MEAN, Result
 from groundsynth.evaluation.significance import Resampling
 from groundsynth.figures.columns import CELL, CLASS_PREFIX
 from groundsynth.figures.published_figures import published_architectures, published_scores
+from groundsynth.figures.selection_table import Retention, kept_of
 from groundsynth.figures.table_files import Row, Value
 from groundsynth.segmentation.cells import Cell
 from groundsynth.segmentation.metrics import MACRO, scores
@@ -38,6 +39,7 @@ class Design:
     units: int
     block_degrees: float | None
     resampling: Resampling
+    selections: Retention = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -77,7 +79,7 @@ def score_rows(results: Sequence[Result], keys: Mapping[str, int], design: Desig
         row: dict[str, Value] = {
             "mix": result.mix,
             "architecture": result.architecture,
-            "samples": samples_of(design.mixes, result.mix),
+            "samples": samples_of(design.mixes, result.mix, design.selections),
             "seeds": result.seeds,
         }
         paper = published_beside(result, design)
@@ -155,11 +157,17 @@ def cell_rows(
     return rows
 
 
-def samples_of(mixes: Mapping[str, Any], mix: str) -> str:
-    """Which synthetic samples a mix takes; none is selected by quality."""
+def samples_of(mixes: Mapping[str, Any], mix: str, selections: Retention) -> str:
+    """Which synthetic samples a mix takes: all that there are, or those that a selection keeps."""
     if mix not in mixes:
         return "unknown"
-    return "real patches only" if Mix.from_parts(mix, mixes[mix]).real_only else "all samples"
+    held = Mix.from_parts(mix, mixes[mix])
+    if held.real_only:
+        return "real patches only"
+    if not held.selection:
+        return "all samples"
+    found = [f"{name}: {kept_of(selections, name)}" for name in held.samples]
+    return f"selection ({', '.join(found)})"
 
 
 def mark_of(result: Result, place: int, alpha: float) -> str:
