@@ -30,8 +30,7 @@ rule make_tables:
         diversity=multiext("results/tables/diversity", ".csv", ".md"),
         grounding=multiext("results/tables/grounding", ".csv", ".md"),
         distances=multiext("results/tables/distances", ".csv", ".md"),
-        silhouettes="results/tables/silhouettes.csv",
-        leaks="results/tables/leaks.csv",
+        others=multiext("results/tables/", "silhouettes.csv", "leaks.csv"),
         selection=multiext("results/tables/selection", ".csv", ".md"),
     log:
         "logs/make_tables.log",
