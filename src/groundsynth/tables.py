@@ -69,6 +69,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         mix=TEXT,
         baseline=TEXT,
         architecture=TEXT,
+        synthetic_samples=TEXT,
         seeds=WHOLE,
         unit=TEXT,
         units=WHOLE,

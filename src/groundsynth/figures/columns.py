@@ -44,6 +44,7 @@ SCORES = {
 }
 CELLS = {
     **CELL,
+    "synthetic_samples": "Synthetic samples",
     **SCORES,
     "boundary_f1": "Boundary F1",
     "calibration_error": "Calibration error",
@@ -56,6 +57,7 @@ SIGNIFICANCE = {
     "mix": "Training mix",
     "baseline": "Compared with",
     "architecture": "Architecture",
+    "synthetic_samples": "Synthetic samples",
     "seeds": "Seeds",
     "unit": "Unit",
     "units": "Units",
@@ -190,7 +192,7 @@ LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest", "discriminator", "verdict"),
-    *("space", "populations", "outcome"),
+    *("space", "populations", "outcome", "synthetic_samples"),
     *("table", "score", "baseline", "unit", "mark", "source"),
     *("extractor", "compared", "preprocessing", "weights_digest"),
 }

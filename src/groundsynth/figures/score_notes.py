@@ -8,7 +8,7 @@ import numpy as np
 
 from groundsynth.evaluation.mix_comparison import Result
 from groundsynth.evaluation.significance import smallest_p
-from groundsynth.figures.segmentation_tables import Design, published_beside, samples_of
+from groundsynth.figures.segmentation_tables import Design, published_beside
 
 FEW = 20
 """Percentile intervals over so few units cover less than they say."""
@@ -35,7 +35,7 @@ def note_of(results: Sequence[Result], keys: Mapping[str, int], design: Design) 
 def _about_samples(results: Sequence[Result], design: Design) -> str:
     """Which mixes take samples as they come, and which those that a selection keeps."""
     mixes = dict.fromkeys(result.mix for result in results)
-    taken = {mix: samples_of(design.mixes, mix, design.selections) for mix in mixes}
+    taken = {mix: design.samples(mix) for mix in mixes}
     selected = [f"{mix} takes a {text}" for mix, text in taken.items() if "selection" in text]
     if not selected:
         return "Mixes with synthetic patches take all samples: none is selected by its quality."

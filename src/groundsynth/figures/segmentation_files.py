@@ -60,7 +60,7 @@ def write_segmentation_tables(
         printed = printed_scores(rows, list(keys))
         note = note_of(results, keys, design)
         write_for_reading(folder, name, printed.columns, printed.rows, note)
-    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, qualities, names))
+    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, qualities, design))
     tests = significance_rows(results, design)
     write_csv(folder / "significance.csv", list(SIGNIFICANCE), tests)
     columns = {column: [row[column] for row in tests] for column in SIGNIFICANCE}

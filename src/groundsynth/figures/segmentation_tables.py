@@ -51,6 +51,18 @@ class Design:
         """The word for several units."""
         return "patches" if self.block_degrees is None else "blocks"
 
+    def samples(self, mix: str) -> str:
+        """Which synthetic samples a mix takes: all that there are, or those of a selection."""
+        if mix not in self.mixes:
+            return "unknown"
+        held = Mix.from_parts(mix, self.mixes[mix])
+        if held.real_only:
+            return "real patches only"
+        if not held.selection:
+            return "all samples"
+        found = [f"{name}: {kept_of(self.selections, name)}" for name in held.samples]
+        return f"selection ({', '.join(found)})"
+
     @property
     def alpha(self) -> float:
         """Level of the tests."""
@@ -79,7 +91,7 @@ def score_rows(results: Sequence[Result], keys: Mapping[str, int], design: Desig
         row: dict[str, Value] = {
             "mix": result.mix,
             "architecture": result.architecture,
-            "samples": samples_of(design.mixes, result.mix, design.selections),
+            "samples": design.samples(result.mix),
             "seeds": result.seeds,
         }
         paper = published_beside(result, design)
@@ -107,6 +119,7 @@ def significance_rows(results: Sequence[Result], design: Design) -> list[Row]:
                         "mix": result.mix,
                         "baseline": result.gain.baseline,
                         "architecture": result.architecture,
+                        "synthetic_samples": design.samples(result.mix),
                         "seeds": result.seeds,
                         "unit": design.unit,
                         "units": design.units,
@@ -125,6 +138,7 @@ def cell_columns(names: Sequence[str]) -> list[str]:
     """Columns of the table of cells as CSV."""
     return [
         *CELL,
+        "synthetic_samples",
         *MACRO,
         *QUALITIES,
         *(CLASS_PREFIX + name for name in names),
@@ -134,19 +148,20 @@ def cell_columns(names: Sequence[str]) -> list[str]:
 
 
 def cell_rows(
-    cells: Sequence[Cell], qualities: Mapping[Key, Mapping[str, float | None]], names: Sequence[str]
+    cells: Sequence[Cell], qualities: Mapping[Key, Mapping[str, float | None]], design: Design
 ) -> list[Row]:
     """Every score of every cell (mix, architecture, seed) in percent, without resampling."""
     rows: list[Row] = []
     for cell in cells:
         found = scores(cell.counts)
         other = qualities.get((cell.mix, cell.architecture, cell.seed), {})
-        by_class = zip(names, found["per_class"]["f1"], strict=True)
+        by_class = zip(design.names, found["per_class"]["f1"], strict=True)
         rows.append(
             {
                 "mix": cell.mix,
                 "architecture": cell.architecture,
                 "seed": str(cell.seed),
+                "synthetic_samples": design.samples(cell.mix),
                 **{name: 100 * found[name] for name in MACRO},
                 **{name: _scaled(other.get(name)) for name in QUALITIES},
                 **{CLASS_PREFIX + name: _scaled(value) for name, value in by_class},
@@ -155,19 +170,6 @@ def cell_rows(
             }
         )
     return rows
-
-
-def samples_of(mixes: Mapping[str, Any], mix: str, selections: Retention) -> str:
-    """Which synthetic samples a mix takes: all that there are, or those that a selection keeps."""
-    if mix not in mixes:
-        return "unknown"
-    held = Mix.from_parts(mix, mixes[mix])
-    if held.real_only:
-        return "real patches only"
-    if not held.selection:
-        return "all samples"
-    found = [f"{name}: {kept_of(selections, name)}" for name in held.samples]
-    return f"selection ({', '.join(found)})"
 
 
 def mark_of(result: Result, place: int, alpha: float) -> str:
