@@ -8,6 +8,7 @@ SOURCE_FOLDER = Path(str(workflow.basedir), "src")
 sys.path.insert(0, str(SOURCE_FOLDER))
 
 from groundsynth.configuration import check_configuration, without_unused
+from groundsynth.configuration_selection import asked_of
 from groundsynth.configured import with_keys
 from groundsynth.errors import GroundsynthError
 from groundsynth.sources.area import tiles_of_configured

@@ -87,10 +87,62 @@ def mix_part(kind, population):
         listed = {"images": images_of, "index": indices_of, "masks": masks_of}[kind](
             population
         )
+        if parts[population] and (parts[population] == "all" or parts.get("selection")):
+            return listed
         size = config["synthesis"][population]["shard_size"]
         return listed[: ceil(parts[population] / size)]
 
     return files
+
+
+def mix_selection(population):
+    """Input function: the selection that the wildcards' mix takes its samples from, if any."""
+
+    def file(wildcards):
+        parts = config["segmentation"]["mix_definitions"][wildcards.mix]
+        selected = parts.get("selection") and parts[population]
+        return [f"results/selection/{population}.parquet"] if selected else []
+
+    return file
+
+
+def selection_files():
+    """Selections among the samples of the configured populations; none where it is off."""
+    return [
+        f"results/selection/{p}.parquet" for p in config["selection"]["populations"]
+    ]
+
+
+def selected_by(kind, *criteria):
+    """Input function: tables on the wildcards' population that one of the criteria needs.
+
+    Without criteria they are needed always.
+    """
+    captioner = config["selection"]["captioner"]
+    tables = {
+        "index": indices_of,
+        "confidence": lambda population: [
+            f"results/labels/{population}/{shard}.confidence.parquet"
+            for shard in shards_of(population)
+        ],
+        "composition": lambda population: tables_of("composition", [population]),
+        "real_composition": lambda population: tables_of("composition", ["real"]),
+        "real_index": lambda population: indices_of("real"),
+        "audit": lambda population: [f"results/audit/{population}.parquet"],
+        "grounding": lambda population: [
+            f"results/scores/grounding/{captioner}.parquet"
+        ],
+        "caption_scores": lambda population: tables_of("scores/captions", [population]),
+        "captions": lambda population: captions_of([population], [captioner]),
+    }
+
+    def needed(wildcards):
+        asked = asked_of(config, wildcards.population)
+        if criteria and not set(criteria) & set(asked):
+            return []
+        return tables[kind](wildcards.population)
+
+    return needed
 
 
 def slot_before(population):
@@ -177,7 +229,7 @@ def cells_of(name):
 
 def evaluation_files():
     """Everything of the evaluation stage besides redundancy."""
-    scores = caption_score_files() + grounding_files()
+    scores = caption_score_files() + grounding_files() + selection_files()
     compared = distance_files() + audit_files("json") + projection_files()
     return compared + scores
 

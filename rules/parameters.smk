@@ -157,6 +157,13 @@ def mix_parts(wildcards):
     return json.dumps(definition, sort_keys=True)
 
 
+def selection_options(wildcards):
+    """Params function: what is asked of the wildcards' population, as command-line words."""
+    section = config["selection"]
+    unasked = set(section) - {"captioner", *asked_of(config, wildcards.population)}
+    return options_of("selection", leave=unasked)
+
+
 def resampling_blocks():
     """Side in degrees of the blocks that intervals and tests draw; None for single patches."""
     own, splits = config["statistics"]["block_degrees"], config["splits"]

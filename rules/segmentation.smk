@@ -38,6 +38,8 @@ rule train_segmentation:
         conditional_images=mix_part("images", "conditional"),
         conditional_masks=mix_part("masks", "conditional"),
         conditional_indices=mix_part("index", "conditional"),
+        unconditional_selection=mix_selection("unconditional"),
+        conditional_selection=mix_selection("conditional"),
         encoder_weights=encoder_weights(),
     output:
         model="results/segmentation/{mix}/{architecture}/{seed}/model.safetensors",
@@ -82,7 +84,9 @@ rule train_segmentation:
         "{input.unconditional_masks:q} --unconditional-indices "
         "{input.unconditional_indices:q} --conditional-images "
         "{input.conditional_images:q} --conditional-masks {input.conditional_masks:q} "
-        "--conditional-indices {input.conditional_indices:q} --encoder-weights "
+        "--conditional-indices {input.conditional_indices:q} --unconditional-selection "
+        "{input.unconditional_selection:q} --conditional-selection "
+        "{input.conditional_selection:q} --encoder-weights "
         "{input.encoder_weights:q} --mix {wildcards.mix:q} --mix-parts {params.parts:q} "
         "--architecture {wildcards.architecture:q} --legend {params.legend:q} --encoder "
         "{params.encoder:q} --loss {params.loss:q} --budget {params.budget:q} --epochs "

@@ -14,6 +14,7 @@ rule make_tables:
         measured=distance_files(),
         coordinates=projection_files(),
         audits=audit_files("json"),
+        selections=selection_files(),
         indices=indices_of("real"),
     output:
         expand(
@@ -32,6 +33,7 @@ rule make_tables:
         distances=multiext("results/tables/distances", ".csv", ".md"),
         silhouettes="results/tables/silhouettes.csv",
         leaks="results/tables/leaks.csv",
+        selection=multiext("results/tables/selection", ".csv", ".md"),
     log:
         "logs/make_tables.log",
     benchmark:
@@ -43,7 +45,7 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=5,
+        revision=6,
         legend=json_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
@@ -60,7 +62,7 @@ rule make_tables:
         "{input.qualities:q} --redundancies {input.redundancies:q} --caption-scores "
         "{input.caption_scores:q} --groundings {input.groundings:q} --compositions "
         "{input.compositions:q} --measured {input.measured:q} --coordinates {input.coordinates:q} "
-        "--audits {input.audits:q} --indices {input.indices:q} --legend {params.legend:q} "
+        "--audits {input.audits:q} --selections {input.selections:q} --indices {input.indices:q} --legend {params.legend:q} "
         "--clip-name {params.clip:q} --mixes {params.mixes:q} --confidence {params.confidence:q} "
         "--resamples {params.resamples:q} --permutations {params.permutations:q} --block-degrees "
         "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from groundsynth.captioning.engines.vllm_offline import require_free
 from groundsynth.configuration_schema import load_yaml, refusal
+from groundsynth.configuration_selection import mix_problems, selection_problems
 from groundsynth.errors import ConfigurationError
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.patch_sizes import check_patch_size
@@ -21,6 +22,7 @@ from groundsynth.sources.area import tiles_of_configured
 from groundsynth.sources.grid import METRES_A_DEGREE_NORTH, TILE_PIXELS
 
 Config = dict[str, Any]
+REAL_ONLY = {"real": True, "unconditional": 0, "conditional": 0, "selection": False}
 LAST_SEED = 10**8 - 1
 """Seeds stand with eight digits in sample ids, which are put in order as text."""
 
@@ -232,7 +234,7 @@ def _segmentation(config: Config) -> Iterator[str]:
             )
     for name in section["mixes"]:
         yield from _mix(name, definitions[name], config)
-    if definitions[labeller["mix"]] != {"real": True, "unconditional": 0, "conditional": 0}:
+    if {"selection": False, **definitions[labeller["mix"]]} != REAL_ONLY:
         yield (
             f"segmentation.labeller.mix is {labeller['mix']!r}, which holds synthetic samples; the "
             "labeller must be trained on real patches only."
@@ -253,12 +255,18 @@ def _mix(name: str, parts: Config, config: Config) -> Iterator[str]:
         yield f"segmentation.mix_definitions.{name} is empty; give it real or synthetic images."
     for population in ("unconditional", "conditional"):
         drawn = config["synthesis"][population]["samples"]
-        if parts[population] > drawn:
+        if parts[population] == "all" and not drawn:
+            yield (
+                f"segmentation.mix_definitions.{name} asks for all {population} samples, but "
+                f"synthesis.{population}.samples is 0; raise it or lower the mix."
+            )
+        if parts[population] != "all" and parts[population] > drawn:
             yield (
                 f"segmentation.mix_definitions.{name} asks for {parts[population]} {population} "
                 f"samples, but synthesis.{population}.samples is {drawn}; raise it or lower the "
                 "mix."
             )
+    yield from mix_problems(name, parts, config["selection"]["populations"])
 
 
 def _captions(config: Config) -> Iterator[str]:
@@ -314,4 +322,5 @@ CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _synthesis,
     _segmentation,
     _captions,
+    selection_problems,
 )

@@ -69,6 +69,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         mix=TEXT,
         baseline=TEXT,
         architecture=TEXT,
+        synthetic_samples=TEXT,
         seeds=WHOLE,
         unit=TEXT,
         units=WHOLE,
@@ -118,6 +119,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         order_agreement=REAL,
         percent_errors=pa.list_(REAL),
     ),
+    "selection": _schema(population=TEXT, id=TEXT, kept=pa.bool_(), reason=TEXT),
     "features": _schema(population=TEXT, id=TEXT, model=TEXT, vector=pa.list_(pa.float32())),
     "coordinates": _schema(population=TEXT, id=TEXT, method=TEXT, x=REAL, y=REAL, parameters=TEXT),
     "leak_audit": _schema(

@@ -34,6 +34,7 @@ VERBS = {
     "extract-features": "groundsynth.evaluation.features:extract_features",
     "measure-distances": "groundsynth.evaluation.distances:measure_distances",
     "audit-leaks": "groundsynth.evaluation.leak_audit:audit_leaks",
+    "select-samples": "groundsynth.evaluation.selection:select_samples",
     "project-features": "groundsynth.evaluation.projection:project_features",
     "measure-mask-fidelity": "groundsynth.studies.mask_fidelity:measure_mask_fidelity",
     "compare-discriminators": "groundsynth.figures.discriminators:compare_discriminators",

@@ -177,6 +177,11 @@ NO_SAMPLES: dict[str, Any] = {
     "captions__populations": ["real"],
     "segmentation__mixes": ["real"],
 }
+SELECTED: dict[str, Any] = {
+    "selection__populations": ["unconditional"],
+    "selection__captioner": "qwen3-4b_text",
+    "selection__min_clipscore": 20,
+}
 
 
 @pytest.mark.parametrize(
@@ -227,6 +232,53 @@ NO_SAMPLES: dict[str, Any] = {
             {"segmentation__mix_definitions__synthetic100k__unconditional": 0},
             "segmentation.mix_definitions.synthetic100k is empty",
         ),
+        (
+            {
+                **NO_SAMPLES,
+                "segmentation__mixes": ["whole"],
+                "segmentation__mix_definitions__whole": {**REAL_ONLY, "conditional": "all"},
+            },
+            "whole asks for all conditional samples, but synthesis.conditional.samples is 0",
+        ),
+        (
+            {"segmentation__mix_definitions__synthetic100k__selection": True},
+            "takes selected unconditional samples, but selection.populations does not name uncond",
+        ),
+        (
+            {"segmentation__mix_definitions__real__selection": True},
+            "mix_definitions.real takes selected samples, but asks for none",
+        ),
+        (
+            {"segmentation__mix_definitions__synthetic100k__unconditional": "most"},
+            "must be a whole number from 0, or all",
+        ),
+        (
+            {"selection__populations": ["unconditional"]},
+            "selection.populations names unconditional, but nothing is asked of its samples",
+        ),
+        (
+            {"selection__populations": ["conditional"], "selection__min_confidence": 0.5},
+            "selection.populations names conditional, but nothing is asked of its samples",
+        ),
+        (
+            {**SELECTED, **NO_SAMPLES},
+            "selection.populations names unconditional, of which no samples are drawn",
+        ),
+        (
+            {**SELECTED, "selection__captioner": None},
+            "selection.min_clipscore judges the captions of selection.captioner, which is None",
+        ),
+        (
+            {**SELECTED, "selection__populations": ["conditional"]},
+            "captions.populations does not name conditional",
+        ),
+        ({**SELECTED, "clip__score": False}, "selection.min_clipscore needs CLIPScores"),
+        (
+            {**SELECTED, "selection__min_grounding_recall": 0, "grounding__score": False},
+            "selection.min_grounding_recall needs the grounding of captions",
+        ),
+        ({"selection__min_confidence": 1.5}, "selection.min_confidence is 1.5"),
+        ({"selection__min_clip": 1}, "selection.min_clip is unknown"),
         (
             {"segmentation__epochs": 0},
             "segmentation.budget is epochs, but segmentation.epochs is 0",
@@ -299,6 +351,15 @@ def test_combinations_that_cannot_work_are_named(changes: dict[str, Any], expect
             "patches__size": 100,
             "patches__stride": 100,
             "splits__fractions": {"train": 0, "validation": 0, "test": 1},
+        },
+        SELECTED,
+        {"selection__populations": ["unconditional"], "selection__min_confidence": 0},
+        {"selection__captioner": "nobody", "selection__min_clipscore": 20},
+        {"segmentation__mix_definitions__real__selection": False},
+        {"segmentation__mix_definitions__synthetic100k__unconditional": "all"},
+        {
+            **SELECTED,
+            "segmentation__mix_definitions__synthetic100k__selection": True,
         },
         {"splits__block_degrees": 0.04},
         {"splits__method": "block"},

@@ -54,7 +54,8 @@ def test_every_key_of_a_section_is_required_but_those_of_one_engine() -> None:
         for key in set(node["properties"]) - set(node.get("required", ()))
     }
     engines = {"model", "options", "temperature", "top_p", "base_url", "served_model", "needs_key"}
-    assert {place.rpartition("/")[2] for place in optional} == engines
+    assert {place.rpartition("/")[2] for place in optional} == {*engines, "selection"}
+    assert "/segmentation/mix_definitions/selection" not in optional  # of each mix, not of all
 
 
 def test_names_that_users_choose_are_checked() -> None:
@@ -89,7 +90,7 @@ def test_a_node_is_found_by_its_place() -> None:
     assert node_at(SCHEMA, ["run", "seed"])["description"].startswith("Seed of every")
     assert node_at(SCHEMA, ["legend", "classes", 0, "codes", 3])["maximum"] == 255
     mix = node_at(SCHEMA, ["segmentation", "mix_definitions", "real+x", "conditional"])
-    assert (mix["type"], mix["minimum"]) == ("integer", 0)
+    assert (mix["type"], mix["minimum"]) == (["integer", "string"], 0)
 
 
 def test_what_a_node_says_itself_wins() -> None:

@@ -140,6 +140,81 @@ def test_a_perceptual_loss_fetches_its_weights(
     assert "--perceptual 10 " in command
 
 
+SELECTION = """
+selection:
+  populations: [unconditional, conditional]
+  captioner: grammar_text
+  min_confidence: 0.5
+  plausible_percent: 99
+  drop_near_duplicates: true
+  min_grounding_precision: 0.9
+  min_grounding_recall: 0.5
+  min_clipscore: 10
+  drop_repeated_captions: true
+captions: {populations: [real, unconditional, conditional]}
+segmentation:
+  mixes: [real, real+selected]
+  mix_definitions:
+    real+selected: {real: true, unconditional: all, conditional: 100, selection: true}
+"""
+
+
+def option(command: str, name: str) -> list[str]:
+    """The words after an option of a command, up to the next one."""
+    return command.partition(f" --{name} ")[2].partition(" --")[0].split()
+
+
+def test_a_selection_asks_for_the_tables_of_its_criteria(
+    snakemake: Callable[..., Any], tmp_path: Path
+) -> None:
+    overlay = tmp_path / "selection.yaml"
+    overlay.write_text(SELECTION)
+    files = ["--configfile", ROOT / "config" / "demo.yaml", overlay]
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files)
+    assert plan.code == 0, plan.text
+    assert plan.jobs == Counter(DEMO) + Counter(caption_grammar=2, score_captions=1) + Counter(
+        select_samples=2
+    )
+    command = next(c for c in plan.commands if "select-samples --population uncond" in c)
+    confidence = "results/labels/unconditional/00000.confidence.parquet"
+    assert option(command, "confidences") == [confidence]
+    assert option(command, "audits") == ["results/audit/unconditional.parquet"]
+    assert option(command, "groundings") == ["results/scores/grounding/grammar_text.parquet"]
+    assert option(command, "captions") == [
+        "results/captions/grammar_text/unconditional/00000.parquet"
+    ]
+    assert option(command, "caption-scores") == [
+        "results/scores/captions/unconditional/00000.parquet"
+    ]
+    assert option(command, "min-clipscore") == ["10"]
+    assert option(command, "drop-near-duplicates") == ["True"]
+    other = next(c for c in plan.commands if "select-samples --population cond" in c)
+    assert option(other, "confidences") == []  # these samples have no labeller
+    assert "--min-confidence" in command
+    assert "--min-confidence" not in other
+    mixed = next(c for c in plan.commands if "--mix real+selected" in c)
+    for population in ("unconditional", "conditional"):
+        path = f"results/selection/{population}.parquet"
+        assert option(mixed, f"{population}-selection") == [path]
+    tables = next(c for c in plan.commands if "make-tables" in c)
+    assert len(option(tables, "selections")) == 2
+
+
+def test_a_selection_by_one_criterion_asks_for_little(
+    snakemake: Callable[..., Any], tmp_path: Path
+) -> None:
+    overlay = tmp_path / "selection.yaml"
+    overlay.write_text("selection: {populations: [unconditional], min_confidence: 0}\n")
+    files = ["--configfile", ROOT / "config" / "demo.yaml", overlay]
+    wanted = "results/selection/unconditional.parquet"
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files, "--", wanted)
+    assert plan.code == 0, plan.text
+    assert set(plan.jobs) == (LABELS - {"train_spade", "sample_conditional"}) | {"select_samples"}
+    (command,) = [line for line in plan.commands if "select-samples" in line]
+    assert option(command, "min-confidence") == ["0"]
+    assert option(command, "audits") == option(command, "real-compositions") == []
+
+
 def test_sizes_stay_within_their_limits(plans: Plans) -> None:
     assert plans("paper").jobs.total() <= 2000
     assert plans("demo").jobs.total() <= 50

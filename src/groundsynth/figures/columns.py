@@ -44,6 +44,7 @@ SCORES = {
 }
 CELLS = {
     **CELL,
+    "synthetic_samples": "Synthetic samples",
     **SCORES,
     "boundary_f1": "Boundary F1",
     "calibration_error": "Calibration error",
@@ -56,6 +57,7 @@ SIGNIFICANCE = {
     "mix": "Training mix",
     "baseline": "Compared with",
     "architecture": "Architecture",
+    "synthetic_samples": "Synthetic samples",
     "seeds": "Seeds",
     "unit": "Unit",
     "units": "Units",
@@ -94,6 +96,12 @@ DIVERSITY = {
     "distinct_3_percent": "Distinct triples (%)",
     "self_bleu": "Self-BLEU",
     "self_bleu_sample": "of so many",
+}
+SELECTION = {
+    "population": "Population",
+    "outcome": "Outcome",
+    "samples": "Samples",
+    "percent": "Of all (%)",
 }
 COMPOSITION = {
     "population": "Population",
@@ -184,7 +192,7 @@ LABELS = {
     *CELL,
     *("subset", "captioner", "image_text_model", "population", "class", "feature_model"),
     *("tile", "split", "other_split", "nearest", "discriminator", "verdict"),
-    *("space", "populations"),
+    *("space", "populations", "outcome", "synthetic_samples"),
     *("table", "score", "baseline", "unit", "mark", "source"),
     *("extractor", "compared", "preprocessing", "weights_digest"),
 }
@@ -233,6 +241,7 @@ def heading(column: str) -> str:
         SPLIT_DISTANCES,
         DISCRIMINATORS,
         LEAKS,
+        SELECTION,
     ):
         if column in table:
             return table[column]

@@ -21,7 +21,7 @@ def note_of(results: Sequence[Result], keys: Mapping[str, int], design: Design) 
         _about_values(results, design),
         f"Classes that occur neither in truth nor in prediction have no score: at most {left_out} "
         f"of {len(design.names)} are left out of a macro mean.",
-        "Mixes with synthetic patches take all samples: none is selected by its quality.",
+        _about_samples(results, design),
         _about_tests(results, keys, design),
     ]
     if any(published_beside(result, design) for result in results):
@@ -30,6 +30,19 @@ def note_of(results: Sequence[Result], keys: Mapping[str, int], design: Design) 
             "mixes that hold the same; comparable with runs on the same data only."
         )
     return " ".join(sentences)
+
+
+def _about_samples(results: Sequence[Result], design: Design) -> str:
+    """Which mixes take samples as they come, and which those that a selection keeps."""
+    mixes = dict.fromkeys(result.mix for result in results)
+    taken = {mix: design.samples(mix) for mix in mixes}
+    selected = [f"{mix} takes a {text}" for mix, text in taken.items() if "selection" in text]
+    if not selected:
+        return "Mixes with synthetic patches take all samples: none is selected by its quality."
+    return (
+        f"{'; '.join(selected)}, the first by seed where it asks for fewer; other mixes with "
+        "synthetic patches take all samples."
+    )
 
 
 def _about_values(results: Sequence[Result], design: Design) -> str:

@@ -22,6 +22,7 @@ from groundsynth.figures.segmentation_tables import (
     score_rows,
     significance_rows,
 )
+from groundsynth.figures.selection_table import Retention
 from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.provenance import provenance
 from groundsynth.segmentation.cells import Cell
@@ -37,6 +38,7 @@ def write_segmentation_tables(
     indices: Sequence[Path],
     block_degrees: float | None,
     resampling: Resampling,
+    selections: Retention,
     folder: Path,
 ) -> list[Row]:
     """Tables 3 and 4, each cell by itself, and the tests between mixes, which are returned."""
@@ -50,6 +52,7 @@ def write_segmentation_tables(
         units=len(set(units.tolist())),
         block_degrees=block_degrees,
         resampling=resampling,
+        selections=selections,
     )
     for name, keys in (("table3", design.table3), ("table4", design.table4)):
         rows = score_rows(results, keys, design)
@@ -57,7 +60,7 @@ def write_segmentation_tables(
         printed = printed_scores(rows, list(keys))
         note = note_of(results, keys, design)
         write_for_reading(folder, name, printed.columns, printed.rows, note)
-    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, qualities, names))
+    write_csv(folder / "cells.csv", cell_columns(names), cell_rows(cells, qualities, design))
     tests = significance_rows(results, design)
     write_csv(folder / "significance.csv", list(SIGNIFICANCE), tests)
     columns = {column: [row[column] for row in tests] for column in SIGNIFICANCE}

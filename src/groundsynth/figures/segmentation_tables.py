@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from groundsynth.evaluation.mix_comparison import MEAN, Result
 from groundsynth.evaluation.significance import Resampling
 from groundsynth.figures.columns import CELL, CLASS_PREFIX
 from groundsynth.figures.published_figures import published_architectures, published_scores
+from groundsynth.figures.selection_table import Retention, kept_of
 from groundsynth.figures.table_files import Row, Value
 from groundsynth.segmentation.cells import Cell
 from groundsynth.segmentation.metrics import MACRO, scores
@@ -38,6 +39,7 @@ class Design:
     units: int
     block_degrees: float | None
     resampling: Resampling
+    selections: Retention = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -48,6 +50,18 @@ class Design:
     def plural(self) -> str:
         """The word for several units."""
         return "patches" if self.block_degrees is None else "blocks"
+
+    def samples(self, mix: str) -> str:
+        """Which synthetic samples a mix takes: all that there are, or those of a selection."""
+        if mix not in self.mixes:
+            return "unknown"
+        held = Mix.from_parts(mix, self.mixes[mix])
+        if held.real_only:
+            return "real patches only"
+        if not held.selection:
+            return "all samples"
+        found = [f"{name}: {kept_of(self.selections, name)}" for name in held.samples]
+        return f"selection ({', '.join(found)})"
 
     @property
     def alpha(self) -> float:
@@ -77,7 +91,7 @@ def score_rows(results: Sequence[Result], keys: Mapping[str, int], design: Desig
         row: dict[str, Value] = {
             "mix": result.mix,
             "architecture": result.architecture,
-            "samples": samples_of(design.mixes, result.mix),
+            "samples": design.samples(result.mix),
             "seeds": result.seeds,
         }
         paper = published_beside(result, design)
@@ -105,6 +119,7 @@ def significance_rows(results: Sequence[Result], design: Design) -> list[Row]:
                         "mix": result.mix,
                         "baseline": result.gain.baseline,
                         "architecture": result.architecture,
+                        "synthetic_samples": design.samples(result.mix),
                         "seeds": result.seeds,
                         "unit": design.unit,
                         "units": design.units,
@@ -123,6 +138,7 @@ def cell_columns(names: Sequence[str]) -> list[str]:
     """Columns of the table of cells as CSV."""
     return [
         *CELL,
+        "synthetic_samples",
         *MACRO,
         *QUALITIES,
         *(CLASS_PREFIX + name for name in names),
@@ -132,19 +148,20 @@ def cell_columns(names: Sequence[str]) -> list[str]:
 
 
 def cell_rows(
-    cells: Sequence[Cell], qualities: Mapping[Key, Mapping[str, float | None]], names: Sequence[str]
+    cells: Sequence[Cell], qualities: Mapping[Key, Mapping[str, float | None]], design: Design
 ) -> list[Row]:
     """Every score of every cell (mix, architecture, seed) in percent, without resampling."""
     rows: list[Row] = []
     for cell in cells:
         found = scores(cell.counts)
         other = qualities.get((cell.mix, cell.architecture, cell.seed), {})
-        by_class = zip(names, found["per_class"]["f1"], strict=True)
+        by_class = zip(design.names, found["per_class"]["f1"], strict=True)
         rows.append(
             {
                 "mix": cell.mix,
                 "architecture": cell.architecture,
                 "seed": str(cell.seed),
+                "synthetic_samples": design.samples(cell.mix),
                 **{name: 100 * found[name] for name in MACRO},
                 **{name: _scaled(other.get(name)) for name in QUALITIES},
                 **{CLASS_PREFIX + name: _scaled(value) for name, value in by_class},
@@ -153,13 +170,6 @@ def cell_rows(
             }
         )
     return rows
-
-
-def samples_of(mixes: Mapping[str, Any], mix: str) -> str:
-    """Which synthetic samples a mix takes; none is selected by quality."""
-    if mix not in mixes:
-        return "unknown"
-    return "real patches only" if Mix.from_parts(mix, mixes[mix]).real_only else "all samples"
 
 
 def mark_of(result: Result, place: int, alpha: float) -> str:

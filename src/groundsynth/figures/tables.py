@@ -39,6 +39,7 @@ from groundsynth.figures.published_figures import (
     published_subset,
 )
 from groundsynth.figures.segmentation_files import write_segmentation_tables
+from groundsynth.figures.selection_table import write_selections
 from groundsynth.figures.silhouettes import silhouette_rows
 from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.landcover import Legend
@@ -49,7 +50,8 @@ from groundsynth.tables import read_table
 NOTE_CAPTIONS = (
     "Redundancy by exact strings: 1 - unique / captions of each captioner. CLIPScore: "
     "100 x max(cosine, 0) of image and caption in the image-text model; a model trained on this "
-    "run has seen the real train patches with their captions, but no synthetic image."
+    "run has seen the real train patches with their captions, but no synthetic image. All captions "
+    "of all samples count: a selection leaves none out."
 )
 
 
@@ -64,6 +66,7 @@ def make_tables(
     measured: list[Path],
     coordinates: list[Path],
     audits: list[Path],
+    selections: list[Path],
     indices: list[Path],
     legend: dict[str, Any],
     clip_name: str,
@@ -85,7 +88,8 @@ def make_tables(
     composition.csv (class totals in percent, distances to the real population);
     rare_classes.csv and rare_gains.csv (how often rare classes occur, their gains by mix);
     distances.csv and .md (distances in the features of each extractor); silhouettes.csv;
-    leaks.csv (summaries of the leak audit, with a verdict in words).
+    leaks.csv (summaries of the leak audit, with a verdict in words); selection.csv and .md
+    (samples kept, and dropped by reason).
     ``clip_name`` names the image-text model. ``mixes``: name -> parts. Intervals and tests draw
     test patches, or blocks of ``block_degrees``; see evaluation.significance.
     """
@@ -111,7 +115,15 @@ def make_tables(
     write_caption_details(folder, counts, groundings)
     resampling = Resampling(confidence, resamples, permutations, seed)
     tests = write_segmentation_tables(
-        cells, others, mixes, classes.names, indices, block_degrees, resampling, folder
+        cells,
+        others,
+        mixes,
+        classes.names,
+        indices,
+        block_degrees,
+        resampling,
+        write_selections(selections, folder),
+        folder,
     )
     _composition_tables(populations, classes.names, tests, folder)
     write_distances(folder, distances)

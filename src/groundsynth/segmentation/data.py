@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.landcover import UNLABELLED
+from groundsynth.segmentation.mixes import ALL, Count
 from groundsynth.segmentation.populations import Population
+from groundsynth.tables import read_table
 
 AHEAD = 2
 """Batches that are read while the one before is computed on."""
@@ -82,19 +85,50 @@ def split_of(population: Population, split: str) -> Patches:
     return Patches(((population, rows),))
 
 
-def first_samples(population: Population, count: int, name: str) -> Patches:
-    """The first ``count`` samples by id, that is by seed; ConfigurationError when there are fewer.
+def first_samples(
+    population: Population, count: Count, name: str, selection: Path | None = None
+) -> Patches:
+    """The first ``count`` samples by id, or all; ConfigurationError when there are fewer.
 
-    Ids are compared as numbers are: seeds from 100,000,000 on have a ninth digit.
+    With the table ``selection`` only the samples that it keeps count. Ids are compared as numbers
+    are: seeds from 100,000,000 on have a ninth digit.
     """
-    if count > len(population.ids):
-        raise ConfigurationError(
-            f"The mix asks for {count} {name} samples, but only {len(population.ids)} exist; "
-            f"lower the number in the mix or raise the number of {name} samples."
+    rows = np.arange(len(population.ids))
+    if selection is not None:
+        kept = kept_ids(selection, population.ids)
+        rows = np.array([row for row, text in enumerate(population.ids) if text in kept], np.int64)
+    wanted = len(rows) if count == ALL else count
+    if wanted > len(rows) or not len(rows):
+        raise ConfigurationError(_too_few(count, name, len(rows), population, selection))
+    ids = np.asarray(population.ids, str)[rows]
+    order = rows[np.lexsort((ids, np.char.str_len(ids)))]
+    return Patches(((population, np.sort(order[:wanted])),))
+
+
+def kept_ids(selection: Path, ids: Sequence[str]) -> set[str]:
+    """Ids that a selection keeps; InputError unless it was made among exactly these ``ids``."""
+    table = read_table(selection, "selection", ["id", "kept"])
+    if set(table["id"].to_pylist()) != set(ids):
+        raise InputError(
+            f"{selection} was not made among the {len(ids)} samples of the mix; delete it and run "
+            "select-samples again."
         )
-    ids = np.asarray(population.ids, str)
-    order = np.lexsort((ids, np.char.str_len(ids)))
-    return Patches(((population, np.sort(order[:count])),))
+    return set(table.filter(table["kept"])["id"].to_pylist())
+
+
+def _too_few(
+    count: Count, name: str, found: int, population: Population, selection: Path | None
+) -> str:
+    if selection is None:
+        return (
+            f"The mix asks for {count} {name} samples, but only {found} exist; lower the number "
+            f"in the mix or raise the number of {name} samples."
+        )
+    remedy = "lower the number in the mix, or make it all," if found else "change the mix"
+    return (
+        f"The mix asks for {count} selected {name} samples, but {selection} keeps only {found} of "
+        f"{len(population.ids)}; {remedy} or ask less of them in the section selection."
+    )
 
 
 def joined(parts: Iterable[Patches]) -> Patches:

@@ -46,6 +46,8 @@ def train_segmentation(
     conditional_images: list[Path],
     conditional_masks: list[Path],
     conditional_indices: list[Path],
+    unconditional_selection: Path | None = None,
+    conditional_selection: Path | None = None,
     mix: str,
     mix_parts: dict[str, Any],
     architecture: Architecture,
@@ -77,13 +79,13 @@ def train_segmentation(
     """Train a segmentation model on one mix, validate on real patches, test on real patches.
 
     Reads shards of images uint8 (N, H, W, 3) and masks uint8 (N, H, W) with their indices; the
-    lists of a synthetic population may be empty where ``mix_parts`` asks for none of it. With
-    the budget ``epochs`` a round is one pass over the mix; with ``steps`` all mixes take
-    ``steps`` steps, in ``epochs`` rounds. Validation closes each round. The learning rate falls
-    on a plateau of ``patience`` rounds, or along a cosine. ``runtime`` is in minutes. Writes the
-    weights of the best round to ``model`` with a JSON sidecar, the training ``history``, and
-    ``confusion``: K x K pixel counts of each real test patch, and ``quality``: what boundary F1 and
-    calibration error of each derive from.
+    lists of a synthetic population may be empty where ``mix_parts`` asks for none of it, and a
+    selection is read where they ask for selected samples. With the budget ``epochs`` a round is
+    one pass over the mix; with ``steps`` all mixes take ``steps`` steps, in ``epochs`` rounds.
+    Validation closes each round. The learning rate falls on a plateau of ``patience`` rounds, or
+    along a cosine. ``runtime`` is in minutes. Writes the weights of the best round to ``model``
+    with a JSON sidecar, the training ``history``, and ``confusion``: K x K pixel counts of each
+    real test patch, and ``quality``: what boundary F1 and calibration error of each derive from.
     """
     classes = Legend.from_json(legend).names
     chosen = Mix.from_parts(mix, mix_parts)
@@ -92,7 +94,11 @@ def train_segmentation(
         "unconditional": (unconditional_images, unconditional_masks, unconditional_indices),
         "conditional": (conditional_images, conditional_masks, conditional_indices),
     }
-    splits = _open_splits(chosen, shards)
+    selections = {
+        "unconditional": unconditional_selection if chosen.selection else None,
+        "conditional": conditional_selection if chosen.selection else None,
+    }
+    splits = _open_splits(chosen, shards, selections)
     settings = Settings(
         round_ends=round_ends(budget, epochs, steps, len(splits["train"]), batch),
         batch=batch,
@@ -118,6 +124,7 @@ def train_segmentation(
         **asdict(settings),
     }
     inputs = [path for lists in shards.values() for paths in lists for path in paths]
+    inputs += [path for path in selections.values() if path is not None]
     with open_state(
         state,
         parameters=parameters,
@@ -154,14 +161,20 @@ def train_segmentation(
         run.complete()
 
 
-def _open_splits(mix: Mix, shards: Mapping[str, Shards]) -> dict[str, Patches]:
+def _open_splits(
+    mix: Mix, shards: Mapping[str, Shards], selections: Mapping[str, Path | None]
+) -> dict[str, Patches]:
     """The mix as ``train``, and the real ``validation`` and ``test`` patches."""
     real = open_population(*shards["real"], real=True)
     parts = [split_of(real, "train")] if mix.real else []
-    for name, count in (("unconditional", mix.unconditional), ("conditional", mix.conditional)):
-        if count:
-            samples = open_population(*shards[name], real=False)
-            parts.append(first_samples(samples, count, name))
+    for name, count in mix.samples.items():
+        if mix.selection and selections[name] is None:
+            raise InputError(
+                f"The mix {mix.name!r} takes selected {name} samples, but no table says which; "
+                f"give --{name}-selection."
+            )
+        samples = open_population(*shards[name], real=False)
+        parts.append(first_samples(samples, count, name, selections[name]))
     splits = {name: split_of(real, name) for name in ("validation", "test")}
     return {"train": joined(parts), **splits}
 

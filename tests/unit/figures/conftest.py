@@ -82,6 +82,7 @@ class Run:
     strips: list[Path] = field(default_factory=list)
     generators: list[Path] = field(default_factory=list)
     groundings: list[Path] = field(default_factory=list)
+    selections: list[Path] = field(default_factory=list)
     audits: list[Path] = field(default_factory=list)
     audit_summaries: list[Path] = field(default_factory=list)
 
@@ -131,6 +132,7 @@ class Run:
             "block_degrees": None,
             "seed": 1,
             "groundings": self.groundings,
+            "selections": self.selections,
         }
 
     def add_distances(self, extractor: str, population: str, ratio: float) -> Path:

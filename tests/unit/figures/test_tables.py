@@ -41,6 +41,7 @@ NAMES = (
     "silhouettes",
     "grounding",
     "diversity",
+    "selection",
     "leaks",
 )
 COORDINATES = SCHEMAS["coordinates"].names
@@ -187,6 +188,48 @@ def test_gains_are_tested_over_patches_and_marked(
     assert [row["p_corrected"] for row in stored] == [float(t["p_corrected"]) for t in tests]
     assert all(row["p_corrected"] >= row["p"] for row in stored)
     assert {row["mark"] for row in stored if row["architecture"] == "fpn"} == {""}
+
+
+def test_mixes_say_which_samples_they_take(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    for mix in ("real", "real+synthetic", "real+selected"):
+        bare_run.add_cell(mix, "fpn", 1, one_in([0.5, 0.6, 0.7]))
+    names = [f"unconditional-{seed:08d}" for seed in range(8)]
+    reasons = [None, "low_clipscore", None, "near_duplicate", None, None, "low_clipscore", None]
+    columns = {
+        "population": ["unconditional"] * 8,
+        "id": names,
+        "kept": [reason is None for reason in reasons],
+        "reason": reasons,
+    }
+    write_table(tmp_path / "selection.parquet", columns, "selection", {})
+    selected = {"real": True, "unconditional": "all", "conditional": 0, "selection": True}
+    inputs = {
+        "selections": [tmp_path / "selection.parquet"],
+        "mixes": {**bare_run.table_inputs()["mixes"], "real+selected": selected},
+    }
+    folder = make(bare_run, legend, tmp_path / "t", **inputs)
+    expected = {
+        "real": "real patches only",
+        "real+synthetic": "all samples",
+        "real+selected": "selection (unconditional: 5 of 8 kept)",
+    }
+    assert {row["mix"]: row["samples"] for row in read(folder, "table3")} == expected
+    for name in ("cells", "significance"):
+        rows = read(folder, name)
+        assert rows
+        assert all(row["synthetic_samples"] == expected[row["mix"]] for row in rows)
+    for name in ("table3", "table4"):
+        note = (folder / f"{name}.md").read_text().splitlines()[-1]
+        assert "real+selected takes a selection (unconditional: 5 of 8 kept), the first" in note
+        assert "none is selected" not in note
+    outcomes = {row["outcome"]: row["samples"] for row in read(folder, "selection")}
+    assert outcomes == {"kept": "5", "near_duplicate": "1", "low_clipscore": "2"}
+    without = make(bare_run, legend, tmp_path / "u")
+    note = (without / "table3.md").read_text().splitlines()[-1]
+    assert "take all samples: none is selected by its quality" in note
+    assert read(without, "selection") == []
 
 
 def test_cells_carry_boundary_f1_and_calibration_error(

@@ -16,10 +16,11 @@ from groundsynth import device as precisions
 from groundsynth import run_state
 from groundsynth.errors import ConfigurationError, InputError, TrainingError
 from groundsynth.segmentation import trainer
+from groundsynth.segmentation.data import Patches
 from groundsynth.segmentation.metrics import scores
 from groundsynth.segmentation.settings import Settings, round_ends
 from groundsynth.segmentation.training import train_segmentation
-from groundsynth.tables import read_provenance, read_table
+from groundsynth.tables import read_provenance, read_table, write_table
 
 Arguments = Callable[..., dict[str, Any]]
 MIXED = {"real": True, "unconditional": 7, "conditional": 5}
@@ -56,6 +57,35 @@ def stop_after_steps(monkeypatch: pytest.MonkeyPatch, steps: int, what: Callable
 
 def ask_to_leave() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_mix_with_a_selection_sees_kept_samples_only(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def begin(self: trainer.Trainer, network: Any, train: Patches, *others: Any) -> None:
+        seen.append(sorted(train.ids))
+        raise TrainingError("seen enough")
+
+    monkeypatch.setattr(trainer.Trainer, "__init__", begin)
+    ids = [f"unconditional-{seed:08d}" for seed in range(10)]
+    columns = {
+        "population": ["unconditional"] * 10,
+        "id": ids,
+        "kept": [seed % 2 == 1 for seed in range(10)],
+        "reason": [None if seed % 2 else "low_confidence" for seed in range(10)],
+    }
+    selection = tmp_path / "selection.parquet"
+    write_table(selection, columns, "selection", {})
+    parts = {"real": False, "unconditional": 3, "conditional": 0}
+    for chosen in (True, False):  # a mix without one is not touched by a table that is given
+        given = {"mix_parts": {**parts, "selection": chosen}, "unconditional_selection": selection}
+        with pytest.raises(TrainingError, match="seen enough"):
+            train_segmentation(**arguments(mix="some", folder=f"cell-{chosen}", **given))
+    assert seen == [[ids[1], ids[3], ids[5]], ids[:3]]
+    with pytest.raises(InputError, match="takes selected unconditional samples, but no table"):
+        train_segmentation(**arguments(mix="some", mix_parts={**parts, "selection": True}))
 
 
 def test_training_writes_model_history_and_counts(arguments: Arguments) -> None:
