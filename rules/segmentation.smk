@@ -59,7 +59,7 @@ rule train_segmentation:
         runtime=1440,
         gpu=1,
     params:
-        revision=2,
+        revision=3,
         parts=mix_parts,
         legend=json_of("legend"),
         encoder=lookup(within=config, dpath="segmentation/encoder"),

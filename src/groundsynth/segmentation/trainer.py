@@ -7,6 +7,7 @@ AdamW; after each round the macro F1 on the real validation split decides about 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ class Trainer:
         self.settings, self.device = settings, device
         self.loss = make_loss(settings.loss)
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,  # all parameters in one pass: a third of the time on a CPU
         )
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, mode="max", factor=RATE_FACTOR, patience=settings.patience
@@ -78,14 +82,24 @@ class Trainer:
                 self.save(state.folder)
 
     def _train_round(self, state: RunState, progress: Progress) -> None:
-        end = self.settings.round_ends[self.rounds]
+        def after_step() -> None:
+            progress.advance()
+            self.pause(state)
+
+        self.take_steps(self.settings.round_ends[self.rounds] - self.step, after_step)
+
+    def take_steps(self, steps: int, after_step: Callable[[], None] = lambda: None) -> None:
+        """Take ``steps`` steps from the present one on, with batches that are read ahead."""
         order = shuffled_batches(
-            len(self.train), self.settings.batch, self.settings.seed, self.step, end
+            len(self.train),
+            self.settings.batch,
+            self.settings.seed,
+            self.step,
+            self.step + steps,
         )
         for images, masks in read_batches(self.train, order, self.classes):
             self._train_step(images, masks)
-            progress.advance()
-            self.pause(state)
+            after_step()
 
     def _train_step(self, images: np.ndarray, masks: np.ndarray) -> None:
         """One step of AdamW; what is drawn depends on the seed and the step alone."""
@@ -100,7 +114,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm, foreach=True)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.loss_sum += loss.detach()

@@ -1,11 +1,11 @@
 """Losses: closed forms, and no influence of unlabelled pixels."""
 
-from typing import Literal
+from typing import get_args
 
 import pytest
 import torch
 
-from groundsynth.segmentation.losses import make_loss
+from groundsynth.segmentation.losses import LossName, make_loss
 
 
 def one_hot_logits(guess: torch.Tensor, classes: int) -> torch.Tensor:
@@ -20,8 +20,8 @@ def test_dice_is_the_mean_over_classes_of_the_whole_batch() -> None:
     assert float(found) == pytest.approx(1 - sum(dice) / 2, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dice", "dice_ce"])
-def test_unlabelled_pixels_have_no_influence(name: Literal["dice", "dice_ce"]) -> None:
+@pytest.mark.parametrize("name", get_args(LossName))
+def test_unlabelled_pixels_have_no_influence(name: LossName) -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 5, 6, 6, requires_grad=True)
     truth = torch.randint(0, 5, (2, 6, 6))
@@ -34,8 +34,8 @@ def test_unlabelled_pixels_have_no_influence(name: Literal["dice", "dice_ce"]) -
     assert value.item() == pytest.approx(labelled.item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dice", "dice_ce"])
-def test_batch_without_any_label_gives_zero(name: Literal["dice", "dice_ce"]) -> None:
+@pytest.mark.parametrize("name", get_args(LossName))
+def test_batch_without_any_label_gives_zero(name: LossName) -> None:
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     value = make_loss(name)(logits, torch.full((1, 4, 4), 255))
     value.backward()
@@ -51,4 +51,14 @@ def test_cross_entropy_is_added() -> None:
     pixels = logits.permute(0, 2, 3, 1)[labelled]
     expected = torch.nn.functional.cross_entropy(pixels, truth[labelled])
     added = make_loss("dice_ce")(logits, truth) - make_loss("dice")(logits, truth)
+    assert float(added) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_focal_loss_is_added() -> None:
+    truth = torch.tensor([[[0, 1], [255, 1]]])
+    logits = torch.randn(1, 2, 2, 2)
+    labelled = truth != 255
+    right = logits.softmax(1).permute(0, 2, 3, 1)[labelled][[0, 1, 2], truth[labelled]]
+    expected = ((1 - right) ** 2 * -right.log()).mean()
+    added = make_loss("dice_focal")(logits, truth) - make_loss("dice")(logits, truth)
     assert float(added) == pytest.approx(float(expected), abs=1e-6)
