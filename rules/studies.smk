@@ -56,7 +56,7 @@ rule train_compared_spade:
         legend=json_of("legend"),
         options=options_of(
             "gan/conditional",
-            leave=["train", "slots", "gpus", "discriminator", "kimg"],
+            leave=[*UNTRAINED, "plateau", "discriminator", "kimg"],
         ),
         kimg=lookup(within=config, dpath="studies/discriminators/kimg"),
         seed=lookup(within=config, dpath="run/seed"),

@@ -16,6 +16,7 @@ from groundsynth.captioning.engines.vllm_offline import require_free
 from groundsynth.configuration_schema import load_yaml, refusal
 from groundsynth.configuration_selection import mix_problems, selection_problems
 from groundsynth.errors import ConfigurationError
+from groundsynth.gan.patch_sizes import check_conditional_size
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.sources.area import tiles_of_configured
@@ -166,11 +167,19 @@ def _gan(config: Config) -> Iterator[str]:
     for population, section in config["gan"].items():
         batch, gpus = section["batch"], section["gpus"]
         part = section["micro_batch"] or max(1, batch // gpus)
-        if section["train"] and (part < 2 or batch % (part * gpus)):
+        trained = section["train"] or (population == "conditional" and _compared(config))
+        if trained and (part < 2 or batch % (part * gpus)):
             yield (
                 f"gan.{population}.batch {batch} cannot be divided into parts of {part} over "
                 f"{gpus} gpus; choose a micro_batch of at least 2 that divides batch / gpus."
             )
+    conditional = config["gan"]["conditional"]
+    used = {*_compared(config)} | (
+        {conditional["discriminator"]} if conditional["train"] else set()
+    )
+    if used:
+        size = config["patches"]["size"]
+        check_conditional_size(size, conditional["upsamplings"], used)  # raises with its sentence
 
 
 def _synthesis(config: Config) -> Iterator[str]:

@@ -197,6 +197,31 @@ SELECTED: dict[str, Any] = {
         ({"source__area__north": 35.8}, "source.area (25.6685, 35.8154, 44.8348, 35.8) is empty"),
         ({"source__kind": "rasters"}, "source.rasters names no pair; add one"),
         ({"patches__size": 96}, "patches.size is 96; the generative models need a power of two"),
+        (
+            {"patches__size": 32, "patches__stride": 32},
+            "gan.conditional.upsamplings is 5, too many for patches.size 32; choose fewer",
+        ),
+        (
+            {"patches__size": 512},
+            "discriminator unet takes patches of 16 to 256 pixels, but patches.size is 512",
+        ),
+        (
+            {
+                "patches__size": 512,
+                "gan__conditional__discriminator": "patch",
+                "studies__discriminators__compared": ["segmentation"],
+            },
+            "discriminator segmentation takes patches of 8 to 256 pixels",
+        ),
+        (
+            {
+                **{"gan__conditional__train": False, "gan__conditional__batch": 49},
+                **{"gan__conditional__gpus": 2, "synthesis__conditional__samples": 0},
+                "segmentation__mixes": ["real"],
+                "studies__discriminators__compared": ["unet"],
+            },
+            "gan.conditional.batch 49 cannot be divided into parts of 24 over 2 gpus",
+        ),
         ({"patches__stride": 2000}, "patches.stride is 2000, more than four patch sizes"),
         ({"patches__reflectance_range": [5, 5]}, "patches.reflectance_range must rise"),
         ({"splits__fractions__train": 0.9}, "splits.fractions sum to 1.1 instead of 1"),

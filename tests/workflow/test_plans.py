@@ -126,6 +126,23 @@ def test_the_tour_compares_discriminators(plans: Plans) -> None:
         assert command.count("--discriminator ") == command.count("--kimg ") == 1
 
 
+def test_compared_trainings_have_one_length(snakemake: Callable[..., Any], tmp_path: Path) -> None:
+    """Trainings that end at their plateau would differ in images, and not be compared."""
+    overlay = tmp_path / "compared.yaml"
+    overlay.write_text(
+        "gan: {conditional: {snapshot_ticks: 3, plateau: {patience: 2}}}\n"
+        "studies: {discriminators: {compared: [patch, unet]}}\n"
+    )
+    files = ["--configfile", ROOT / "config" / "demo.yaml", overlay]
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files, "--", "studies", "gan")
+    assert plan.code == 0, plan.text
+    trained = [line for line in plan.commands if "train-compared-spade" in line]
+    assert len(trained) == 2
+    assert not any("--plateau" in line or "--snapshot-ticks" in line for line in trained)
+    (own,) = [line for line in plan.commands if " train-spade " in line]
+    assert "--plateau-patience 2 " in own
+
+
 def test_a_perceptual_loss_fetches_its_weights(
     snakemake: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -138,6 +138,8 @@ def _search(
     found: list[str] = []
     with Progress(f"{len(vectors):,} {what}", scale.count, "train patches") as progress:
         for names, references in train():
+            if not names:  # the table of a shard without patches knows no dimensions
+                continue
             search.add(scale.apply(references))
             found.extend(names)
             progress.advance(len(names))

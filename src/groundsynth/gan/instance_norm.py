@@ -11,13 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 
 def instance_norm(x: Tensor, eps: float) -> Tensor:
     """x [N, C, H, W] less its mean, over its deviation, of each channel of each image.
 
-    Returns channels_last. On a CPU under autocast it is computed in float32.
+    Returns channels_last. On a CPU under autocast it is computed in float32, and there are no
+    second derivatives: asking for them is a RuntimeError.
     """
     if x.device.type == "cpu":
         normalised: Tensor = _ChannelsLast.apply(x, eps)
@@ -40,6 +42,7 @@ class _ChannelsLast(torch.autograd.Function):
         return _image(normalised, x)
 
     @staticmethod
+    @once_differentiable  # what is saved is no input: second derivatives would be wrong
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         normalised, scale, row = ctx.saved_tensors
         with torch.autocast("cpu", enabled=False):

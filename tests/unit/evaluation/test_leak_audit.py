@@ -104,6 +104,16 @@ def test_every_nearest_patch_is_the_one_of_the_train_split(run: dict[str, Any]) 
     )
 
 
+def test_shards_without_patches_change_nothing(run: dict[str, Any], tmp_path: Path) -> None:
+    whole = audited(run)
+    index, table = write_real(tmp_path, "empty", np.zeros((0, WIDTH), np.float32))
+    run["real"].insert(1, table)
+    run["real_indices"].insert(1, index)
+    rows, summary = audited(run)
+    assert rows == whole[0]
+    assert summary["train_patches"] == whole[1]["train_patches"]
+
+
 def test_exactly_the_memorised_patches_are_found(run: dict[str, Any], tmp_path: Path) -> None:
     samples = vectors_of(run["synthetic"][1]) * 3  # farther from the train split than test patches
     real = vectors_of(run["real"][0])[::-1]  # in the order of the ids

@@ -45,6 +45,14 @@ def test_condition_stands_for_the_joined_channels() -> None:
     torch.testing.assert_close(found, conv(joined))
 
 
+def test_second_derivatives_of_instance_norm_are_refused() -> None:
+    x = torch.randn(2, 3, 4, 4, requires_grad=True)
+    y = instance_norm(x, eps=1e-5).square().sum()
+    (gradient,) = torch.autograd.grad(y, x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.square().sum().backward()
+
+
 @pytest.mark.parametrize("mean", [0.0, 100.0])
 def test_instance_norm_is_pytorchs(mean: float) -> None:
     """Values and gradients; with a large mean, the mean of squares would be all rounding."""
