@@ -49,6 +49,7 @@ def read(caption: str) -> Claims:
         ("Water is absent. Houses cannot be seen.", (), (), (WATER, BUILT)),
         ("Crops are minimal while grass is lush.", (GRASS,), (CROP,), ()),
         ("No more than 5% is water.", (WATER,), (), ()),
+        ("Forest: 60%, grass: 40%, water: 0%.", (TREE, GRASS), (), (WATER,)),
         ("A treeless steppe.", (GRASS,), (), (TREE,)),
         ("There are no houses. A village lies below.", (BUILT,), (), ()),
         ("A river valley crossed by roads.", (), (), ()),
