@@ -95,7 +95,6 @@ rule caption_vllm:
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         retry=lookup(within=config, dpath="captions/retry"),
-        max_bad_percent=lookup(within=config, dpath="captions/max_bad_percent"),
         seed=lookup(within=config, dpath="run/seed"),
         model=model_folder,
         repository=model_value("repository"),
@@ -120,7 +119,7 @@ rule caption_vllm:
         "{params.top_p:q} --prompt-version {params.prompt_version:q} --max-tokens "
         "{params.max_tokens:q} --max-model-len {params.max_model_len:q} {EXECUTION[vllm]:q} "
         "--dtype {params.dtype:q} --engine-options {params.options:q} --retry {params.retry:q} "
-        "--max-bad-percent {params.max_bad_percent:q} --state "
+        "--max-bad-percent {EXECUTION[max_bad_percent]:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
         "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"
 
@@ -150,7 +149,6 @@ rule caption_openai:
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         retry=lookup(within=config, dpath="captions/retry"),
-        max_bad_percent=lookup(within=config, dpath="captions/max_bad_percent"),
         seed=lookup(within=config, dpath="run/seed"),
         base_url=captioner_value("base_url"),
         served_model=captioner_value("served_model"),
@@ -170,6 +168,6 @@ rule caption_openai:
         "{params.percent_decimals:q} --seed {params.seed:q} --base-url {params.base_url:q} "
         "--served-model {params.served_model:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --retry {params.retry:q} --max-bad-percent "
-        "{params.max_bad_percent:q} {params.options:q} {EXECUTION[openai]:q} --state "
+        "{EXECUTION[max_bad_percent]:q} {params.options:q} {EXECUTION[openai]:q} --state "
         "work/caption_openai/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
         "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"

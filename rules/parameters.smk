@@ -68,6 +68,7 @@ EXECUTION = {
     "train_stylegan": watch_words("unconditional", "train_stylegan"),
     "train_spade": watch_words("conditional", "train_spade"),
     "part_size": config["captions"]["part_size"],
+    "max_bad_percent": config["captions"]["max_bad_percent"],
     "vllm": words_of(
         config["captions"]["vllm"],
         ["max_num_seqs", "gpu_memory_utilization", "tensor_parallel"],

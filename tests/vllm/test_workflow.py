@@ -18,10 +18,6 @@ from groundsynth.tables import read_table
 
 from .conftest import RARE, TOKENS, Starter, said
 
-METHODS = ("text", "vision", "hybrid")
-SEED = 1
-
-
 METHODS = {"text": "qwen3", "vision": "gemma3", "hybrid": "qwen3-vl"}
 SEED = 1
 

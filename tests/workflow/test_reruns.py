@@ -13,6 +13,7 @@ import pytest
 Snakemake = Callable[..., Any]
 BASE = "source: {area: {west: 29.1, south: 36.1, east: 32.9, north: 36.9}}"
 """One tile in the label tile N36E027, three in N36E030."""
+ROOT = Path(__file__).resolve().parents[2]
 END = {"make_tables": 1, "write_report": 1, "all": 1}
 
 # The labeller gives the masks of the unconditional samples and the features.
@@ -164,3 +165,11 @@ def test_an_edit_reruns_nothing_but_a_raised_revision_does(
     assert before in text
     edited.write_text(text.replace(before, after, 1), "utf-8")
     assert finished(snakefile=checkout / "Snakefile") == Counter(EDITS[edit])
+
+
+def test_limits_of_language_models_are_no_parameters_of_their_captions() -> None:
+    """Millions of captions must not be made again for a limit that one shard asks to raise."""
+    text = (ROOT / "rules" / "captioning.smk").read_text("utf-8")
+    for key in ("part_size", "max_bad_percent"):
+        assert f"captions/{key}" not in text
+        assert text.count(f"{{EXECUTION[{key}]:q}}") == 2, "of two of the three engines"

@@ -47,7 +47,8 @@ def write_captions(job: CaptionJob, load: Callable[[], Captioner]) -> None:
 
     ``load`` makes the captioner; it is not called when every part is there already. Raises
     Stopped, with the finished parts saved, when the job is asked to leave, and InputError, with
-    the good captions saved, when too many are bad: another start asks for the bad ones again.
+    all captions saved, when too many are bad: another start asks for the bad ones again, or takes
+    them where the limit is higher by then.
     """
     with open_state(
         job.state,
@@ -59,8 +60,8 @@ def write_captions(job: CaptionJob, load: Callable[[], Captioner]) -> None:
         if run.finished_elsewhere:
             return
         parts = CaptionParts(run.folder / "parts", job.ids, job.constants)
-        if parts.missing():
-            _write_missing(job, run, parts, load())
+        if rows := _rows_to_ask(job, parts):
+            _write_rows(job, run, parts, rows, load())
         _refuse_bad(job, parts)
         parts.merge(job.output, provenance(job.verb, job.parameters, job.inputs))
         run.complete()
@@ -75,10 +76,22 @@ def image_seed(seed: int, name: str) -> int:
     return int.from_bytes(digest[:4], "big") >> 1
 
 
-def _write_missing(
-    job: CaptionJob, run: RunState, parts: CaptionParts, captioner: Captioner
+def _rows_to_ask(job: CaptionJob, parts: CaptionParts) -> list[int]:
+    """The rows without a caption, or else the bad ones where they are too many."""
+    if rows := parts.missing():
+        return rows
+    bad = parts.bad_rows()
+    return bad if _too_many(job, len(bad)) else []
+
+
+def _too_many(job: CaptionJob, bad: int) -> bool:
+    return 100 * bad > job.max_bad_percent * len(job.ids)
+
+
+def _write_rows(
+    job: CaptionJob, run: RunState, parts: CaptionParts, rows: list[int], captioner: Captioner
 ) -> None:
-    rows, total = parts.missing(), len(job.ids)
+    total = len(job.ids)
     statuses: Counter[str] = Counter()
     with Progress(job.verb, total, "captions", done=total - len(rows)) as progress:
         for start in range(0, len(rows), job.part_size):
@@ -86,6 +99,7 @@ def _write_missing(
                 raise run.leave(f"caption {total - len(rows) + start} of {total}")
             batch = rows[start : start + job.part_size]
             captions = captioner(batch)
+            parts.forget(batch)  # not before there are others: they may be the best to be had
             parts.append(batch, captions)
             statuses.update(caption.status for caption in captions)
             progress.advance(len(batch))
@@ -97,9 +111,8 @@ def _refuse_bad(job: CaptionJob, parts: CaptionParts) -> None:
     """Raise InputError, with counts by reason, when too many captions are bad."""
     reasons = parts.bad_reasons()
     bad = sum(reasons.values())
-    if 100 * bad <= job.max_bad_percent * len(job.ids):
+    if not _too_many(job, bad):
         return
-    parts.forget_bad()
     listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(SHOWN))
     more = f"; {len(reasons) - SHOWN} other reasons" if len(reasons) > SHOWN else ""
     raise InputError(

@@ -72,22 +72,34 @@ class CaptionParts:
                     reasons[f"{status}: {raw[:REASON]}" if status == "error" else status] += 1
         return reasons
 
-    def forget_bad(self) -> None:
-        """Leave the good captions alone, in parts of their own, and miss the bad ones again.
+    def bad_rows(self) -> list[int]:
+        """Rows of the index whose caption is an error or empty."""
+        bad: set[str] = set()
+        for path in self._paths():
+            table = read_table(path, "captions", ["id", "status"])
+            bad.update(table.filter(pc.is_in(table["status"], pa.array(BAD)))["id"].to_pylist())
+        return [row for row, name in enumerate(self.ids) if name in bad]
 
-        A part's good captions are written before it goes: a kill between leaves both, and what
-        stands twice is found when the parts are opened.
+    def forget(self, rows: Sequence[int]) -> None:
+        """Miss the captions of some rows again; the others of their parts move to parts anew.
+
+        What stays is written before its part goes: a kill between leaves both, and what stands
+        twice is found when the parts are opened.
         """
+        known = self.done.intersection(self.ids[row] for row in rows)
+        if not known:
+            return
+        names = pa.array(sorted(known), pa.string())
         for path in self._paths():
             table = read_table(path, "captions")
-            good = table.filter(pc.invert(pc.is_in(table["status"], pa.array(BAD))))
-            if len(good) == len(table):
+            kept = table.filter(pc.invert(pc.is_in(table["id"], names)))
+            if len(kept) == len(table):
                 continue
-            if len(good):
-                columns = {name: good[name] for name in good.column_names}
+            if len(kept):
+                columns = {name: kept[name] for name in kept.column_names}
                 write_table(self._next(), columns, "captions", {})
             path.unlink()
-            self.done -= set(table["id"].to_pylist()) - set(good["id"].to_pylist())
+        self.done -= known
 
     def append(self, rows: Sequence[int], captions: Sequence[Caption]) -> None:
         """Write the captions of some rows as a new part."""

@@ -17,7 +17,8 @@ STRENGTH: dict[Polarity, int] = {"absent": 0, "minor": 1, "present": 2}
 class Claims:
     """Class indices by what a caption says of them, each in order of first mention.
 
-    ``minor``: at most little ("minimal crop"); ``absent``: denied; ``dominant``: called so.
+    ``minor``: at most little ("minimal crop"); ``absent``: denied, or said to cover 0%;
+    ``dominant``: called so.
     """
 
     present: tuple[int, ...]
@@ -35,6 +36,10 @@ def caption_claims(caption: str, words: ClassWords) -> Claims:
     for tokens in sentences_of(caption):
         mentions = words.find(tokens)
         found = polarities(tokens, mentions)
+        named = [m for m, p in zip(mentions, found, strict=True) if p != "absent"]
+        stated = stated_shares(tokens, named)
+        none = {share.label for share in stated if share.high == 0}
+        found = ["absent" if m.label in none else p for m, p in zip(mentions, found, strict=True)]
         for mention, polarity in zip(mentions, found, strict=True):
             known = strongest.setdefault(mention.label, polarity)
             if STRENGTH[polarity] > STRENGTH[known]:
@@ -42,8 +47,7 @@ def caption_claims(caption: str, words: ClassWords) -> Claims:
         affirmed = [m for m, p in zip(mentions, found, strict=True) if p == "present"]
         if dominant is None and (first := dominant_mention(tokens, affirmed)) is not None:
             dominant = first.label
-        named = [m for m, p in zip(mentions, found, strict=True) if p != "absent"]
-        shares += stated_shares(tokens, named)
+        shares += stated
 
     def of(polarity: Polarity) -> tuple[int, ...]:
         return tuple(label for label, own in strongest.items() if own == polarity)

@@ -66,7 +66,7 @@ def _percentage(tokens: list[str], place: int) -> Number | None:
         return None
     low = value
     unit = _unit(tokens, end)
-    if end < len(tokens) - 1 and tokens[end + unit] in ("to", "and", "-"):
+    if tokens[end + unit : end + unit + 1] in (["to"], ["and"], ["-"]):
         upper, upper_end = _value(tokens, end + unit + 1)
         between = tokens[end + unit] != "and" or tokens[place - 1 : place] == ["between"]
         if upper is not None and between and _unit(tokens, upper_end):

@@ -223,6 +223,23 @@ def test_too_many_bad_captions_fail_and_only_they_are_asked_for_again(
     assert rows_of(settings["output"]) == rows_of(calm["output"])
 
 
+def test_a_higher_limit_takes_captions_that_stay_bad(
+    tmp_path: Path, make_shard: Shards, noise_maps: Maps
+) -> None:
+    shard = make_shard(noise_maps(20))
+    bad = {image_seed(1, name) for name in shard.ids[3:8]}
+    with FakeServer(lambda body, again: "400" if body["seed"] in bad else None) as server:
+        settings = options(shard, server.url, tmp_path, max_bad_percent=10.0)
+        for message in ("5 of 20 captions", "All 5 requests of a batch"):
+            with pytest.raises(InputError, match=message):
+                caption_openai(**settings)
+        before = len(server.requests)
+        caption_openai(**{**settings, "max_bad_percent": 25.0})
+        assert len(server.requests) == before
+    status = [row["status"] for row in rows_of(settings["output"])]
+    assert [place for place, one in enumerate(status) if one == "error"] == [3, 4, 5, 6, 7]
+
+
 def test_as_many_bad_captions_as_allowed_stay(
     tmp_path: Path, make_shard: Shards, noise_maps: Maps
 ) -> None:

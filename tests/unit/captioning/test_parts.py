@@ -102,7 +102,8 @@ def test_bad_captions_are_counted_by_reason_and_forgotten(tmp_path: Path) -> Non
     parts = with_bad_ones(tmp_path)
     assert sorted(parts.bad_reasons().values()) == [1, 2]
     assert all(len(reason) < 150 for reason in parts.bad_reasons())
-    parts.forget_bad()
+    assert parts.bad_rows() == [0, 1, 5]
+    parts.forget(parts.bad_rows())
     assert parts.missing() == CaptionParts(tmp_path, IDS[:6], CONSTANTS).missing() == [0, 1, 5]
     assert not parts.bad_reasons()
     add(parts, [0, 1, 5])
@@ -122,9 +123,9 @@ def test_a_kill_while_bad_captions_are_forgotten_loses_nothing(
     with monkeypatch.context() as context:
         context.setattr(Path, "unlink", killed)
         with pytest.raises(KeyboardInterrupt):
-            parts.forget_bad()
+            parts.forget(parts.bad_rows())
     assert (tmp_path / "000003.parquet").exists()  # the good one of the first part, a second time
     again = CaptionParts(tmp_path, IDS[:6], CONSTANTS)
     assert again.missing() == []
-    again.forget_bad()
+    again.forget(again.bad_rows())
     assert again.missing() == [0, 1, 5]

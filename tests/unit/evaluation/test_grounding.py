@@ -49,6 +49,7 @@ def read(caption: str) -> Claims:
         ("Water is absent. Houses cannot be seen.", (), (), (WATER, BUILT)),
         ("Crops are minimal while grass is lush.", (GRASS,), (CROP,), ()),
         ("No more than 5% is water.", (WATER,), (), ()),
+        ("Forest: 60%, grass: 40%, water: 0%.", (TREE, GRASS), (), (WATER,)),
         ("A treeless steppe.", (GRASS,), (), (TREE,)),
         ("There are no houses. A village lies below.", (BUILT,), (), ()),
         ("A river valley crossed by roads.", (), (), ()),
@@ -86,6 +87,7 @@ def test_the_class_called_dominant(caption: str, dominant: int | None) -> None:
         ("Nearly half is cropland.", [(CROP, 50, 50)]),
         ("Trees cover two thirds of the area.", [(TREE, 200 / 3, 200 / 3)]),
         ("Less than 1% water; over 60 per cent is bare.", [(WATER, 0, 1), (BARREN, 60, 100)]),
+        ("Forest covers 45 per cent.", [(TREE, 45, 45)]),
         ("Twenty-five to 30% is wooded.", [(TREE, 25, 30)]),
         (
             "Water and grass account for 20% and 70% respectively.",
