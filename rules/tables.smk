@@ -45,7 +45,7 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=6,
+        revision=7,
         legend=json_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
@@ -62,7 +62,8 @@ rule make_tables:
         "{input.qualities:q} --redundancies {input.redundancies:q} --caption-scores "
         "{input.caption_scores:q} --groundings {input.groundings:q} --compositions "
         "{input.compositions:q} --measured {input.measured:q} --coordinates {input.coordinates:q} "
-        "--audits {input.audits:q} --selections {input.selections:q} --indices {input.indices:q} --legend {params.legend:q} "
+        "--audits {input.audits:q} --selections {input.selections:q} --indices {input.indices:q} "
+        "--legend {params.legend:q} "
         "--clip-name {params.clip:q} --mixes {params.mixes:q} --confidence {params.confidence:q} "
         "--resamples {params.resamples:q} --permutations {params.permutations:q} --block-degrees "
         "{params.block_degrees:q} --seed {params.seed:q} --folder {params.folder:q} > {log:q} 2>&1"

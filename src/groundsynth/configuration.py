@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from groundsynth.captioning.engines.vllm_offline import require_free
+from groundsynth.configuration_captions import caption_problems
 from groundsynth.configuration_schema import load_yaml, refusal
 from groundsynth.configuration_selection import mix_problems, selection_problems
 from groundsynth.errors import ConfigurationError
@@ -278,51 +278,6 @@ def _mix(name: str, parts: Config, config: Config) -> Iterator[str]:
     yield from mix_problems(name, parts, config["selection"]["populations"])
 
 
-def _captions(config: Config) -> Iterator[str]:
-    section = config["captions"]
-    for place in (section["vllm"], *section["models"].values()):
-        require_free(place.get("options", {}))
-    for name in section["captioners"]:
-        if name not in section["captioner_definitions"]:
-            yield (
-                f"The captioner {name!r} is used but not defined; add it to "
-                "captions.captioner_definitions (defined are "
-                f"{', '.join(section['captioner_definitions'])})."
-            )
-        captioner = section["captioner_definitions"][name]
-        if captioner["engine"] == "vllm":
-            missing = {"model", "temperature", "top_p"} - set(captioner)
-            if missing:
-                yield (
-                    f"captions.captioner_definitions.{name} lacks {', '.join(sorted(missing))}, "
-                    "which the engine vllm needs."
-                )
-            if captioner["model"] not in section["models"]:
-                yield (
-                    f"captions.captioner_definitions.{name}.model is {captioner['model']!r}, which "
-                    "captions.models does not list; add it."
-                )
-        elif captioner["engine"] == "openai":
-            missing = {"base_url", "served_model", "temperature", "top_p"} - set(captioner)
-            if missing:
-                yield (
-                    f"captions.captioner_definitions.{name} lacks {', '.join(sorted(missing))}, "
-                    "which the engine openai needs."
-                )
-        elif captioner["method"] == "vision":
-            yield (
-                f"captions.captioner_definitions.{name} asks the grammar engine for the method "
-                "vision, which needs a model; use text or hybrid, or another engine."
-            )
-    if config["clip"]["train"] and config["clip"]["steps"] == 0:
-        yield "clip.train is true, but clip.steps is 0; raise it."
-    if config["clip"]["train"] and not section["captioners"]:
-        yield (
-            "clip.train is true, but captions.captioners names nobody whose captions it could be "
-            "trained on; name one or set clip.train to false."
-        )
-
-
 CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _legend,
     _source,
@@ -330,6 +285,6 @@ CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _gan,
     _synthesis,
     _segmentation,
-    _captions,
+    caption_problems,
     selection_problems,
 )

@@ -16,6 +16,9 @@ from groundsynth.figures.table_files import Row
 from groundsynth.files import read_json
 from groundsynth.tables import read_table
 
+HESSEL_WEIGHT = 2.5
+"""CLIP-S is this times max(cosine, 0) (Hessel et al. 2021, equation 1)."""
+
 ALL, REAL, SYNTHETIC = "all", "real", "synthetic"
 
 
@@ -90,6 +93,7 @@ def captioner_table(redundancies: Mapping[str, Any], scores: Scores, clip_name: 
                     "unique_captions": counts["unique"],
                     "redundancy_percent": counts["redundancy_percent"],
                     "clipscore": sums.mean,
+                    "clip_s": None if sums.mean is None else HESSEL_WEIGHT * sums.mean / 100,
                     "cut_percent": sums.cut_percent,
                     "image_text_model": clip_name,
                 }

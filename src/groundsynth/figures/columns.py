@@ -32,6 +32,7 @@ TABLE2 = {
     "clipscore": "CLIPScore",
     "clipscore_paper": "in the paper",
     "clipscore_difference": "difference",
+    "clip_s": "CLIP-S (w = 2.5)",
     "cut_percent": "Cut by the text encoder (%)",
     "image_text_model": "Image-text model",
 }

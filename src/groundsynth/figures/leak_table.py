@@ -69,8 +69,10 @@ def in_words(found: Mapping[str, Any]) -> str:
         f"{found['near_duplicates']:,} of {found['samples']:,} ({found['share_percent']:.2f}%) lie "
         f"nearer to a training patch than the nearest {found['percentile']:g}% of "
         f"{found['test_patches']:,} test patches do, {found['expected_percent']:.2f}% were to be "
-        f"expected (chance of so many or more: {found['chance']:.2g})."
+        f"expected (chance of so many or more: {_chance(found['chance'])})."
     )
+    if found["population"] == "conditional":
+        second += " They stand on maps of training patches, which brings them near without copying."
     if not found["copies"]:
         return f"{first} {second}"
     third = (
@@ -78,3 +80,8 @@ def in_words(found: Mapping[str, Any]) -> str:
         f"{found['copies_real_test']:,}); look at them first."
     )
     return f"{first} {second} {third}"
+
+
+def _chance(value: float) -> str:
+    """A chance in two digits; those beyond the precision of its computation as such."""
+    return "less than 1e-15" if value < 1e-15 else f"{value:.2g}"

@@ -7,6 +7,7 @@ stands how many of its rows are finished; rows are written in order, batch by ba
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -127,6 +128,7 @@ class GrowingShard:
         """Rename the file to ``output``; copy it where the state lies on another file system."""
         self.save()
         flush_to_disk(self.path)
+        os.utime(self.path)  # rows drawn before the inputs' time would make the output outdated
         with writing(output):
             output.parent.mkdir(parents=True, exist_ok=True)
             try:

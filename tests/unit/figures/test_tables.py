@@ -82,6 +82,7 @@ def test_table_2_holds_each_captioner_of_each_subset(
     assert (hybrid["captioner"], hybrid["unique_captions"]) == ("grammar_hybrid", "11")
     assert float(hybrid["redundancy_percent"]) == pytest.approx(100 / 12)
     assert float(hybrid["clipscore"]) == pytest.approx(30)
+    assert float(hybrid["clip_s"]) == pytest.approx(0.75)
     assert float(hybrid["cut_percent"]) == 100
 
 
