@@ -21,6 +21,7 @@ from groundsynth.figures.page import (
 from groundsynth.figures.style import nothing_to_draw, save_figure, styled
 from groundsynth.figures.tables import make_tables
 from groundsynth.files import read_json
+from groundsynth.tables import write_table
 
 CONFIGURATION = {
     "run": {"name": "demo", "seed": 1},
@@ -236,6 +237,27 @@ def gain(**changes: str) -> dict[str, str]:
     row = {"table": "table3", "score": "f1", "mix": "real+synthetic", "baseline": "real"}
     row |= {"architecture": "unet", "gain": "1.25", "gain_low": "0.5", "gain_high": "2.125"}
     return {**row, "p_corrected": "0.012", "mark": "gain", **changes}
+
+
+def test_a_selection_stands_on_the_page_with_what_it_asked(
+    bare_run: Any, legend: dict[str, Any]
+) -> None:
+    page, _ = write(bare_run, legend)
+    assert "Selection of samples" not in page.read_text("utf-8")
+    columns = {
+        "population": ["unconditional"] * 4,
+        "id": ["a", "b", "c", "d"],
+        "kept": [True, True, False, True],
+        "reason": [None, None, "near_duplicate", None],
+    }
+    path = bare_run.folder / "unconditional.parquet"
+    asked = {"parameters": {"drop_near_duplicates": True, "min_clipscore": 20.0}}
+    write_table(path, columns, "selection", asked)
+    bare_run.selections.append(path)
+    words = Page(write(bare_run, legend)[0].read_text("utf-8")).text
+    assert "Selection of samples" in words
+    assert "Unconditional: drop near duplicates, min clipscore 20." in words
+    assert re.search(r"near_duplicate\s+1\s+25\.00", words)
 
 
 def test_the_gain_over_real_patches_in_words() -> None:
