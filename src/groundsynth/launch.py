@@ -23,6 +23,8 @@ from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
+LEAVING_SECONDS = 10.0
+"""How long a killed launch may take to leave: on a busy machine its processes die slowly."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +73,21 @@ def launch(
     return code
 
 
+def _lock(descriptor: int, folder: Path) -> None:
+    """Take the lock; BlockingIOError when a living Snakemake is at work, or nobody lets go.
+
+    A launch that was killed a moment ago holds it until its last process has left.
+    """
+    end = time.monotonic() + LEAVING_SECONDS
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _snakemakes(folder) or time.monotonic() >= end:
+                raise
+            time.sleep(0.1)
+
+
 @contextmanager
 def only_launch(folder: Path) -> Iterator[tuple[int, bool]]:
     """Hold the folder's launch lock; StateError in one sentence if another launch holds it.
@@ -80,7 +97,7 @@ def only_launch(folder: Path) -> Iterator[tuple[int, bool]]:
     """
     with (folder / ".groundsynth.lock").open("a+") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(stream.fileno(), folder)
         except BlockingIOError:
             stream.seek(0)
             alive = _snakemakes(folder) or stream.read().split()[:1] or ["unknown"]
@@ -117,17 +134,24 @@ def release_stale_lock(folder: Path) -> bool:
 
 
 def _snakemakes(folder: Path) -> list[str]:
-    """Numbers of this machine's processes that run Snakemake in the folder."""
+    """Numbers of this machine's processes that run Snakemake in the folder, and are not killed."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
-            here = (process / "cwd").resolve() == folder
+            here = (process / "cwd").resolve() == folder and not _killed(process)
         except OSError:  # ended meanwhile, or another user's
             continue
         if here and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:4]):
             found.append(process.name)
     return found
+
+
+def _killed(process: Path) -> bool:
+    """Whether a process (its folder in /proc) has got a SIGKILL and is about to leave."""
+    status = (process / "status").read_text("utf-8")
+    pending = status.partition("ShdPnd:")[2].split()[0]
+    return bool(int(pending, 16) & 1 << (signal.SIGKILL - 1))
 
 
 def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
