@@ -124,10 +124,11 @@ rule label_unconditional:
     params:
         revision=1,
         precision=lookup(within=config, dpath="run/precision"),
+        flips=lookup(within=config, dpath="segmentation/labeller/flips"),
     message:
         "Labelling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth label-unconditional --model {input.model:q} --images "
         "{input.images:q} --index {input.index:q} --batch {EXECUTION[feature_batch]:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --masks {output.masks:q} "
-        "--confidence {output.confidence:q} > {log:q} 2>&1"
+        "{EXECUTION[device]:q} --precision {params.precision:q} --flips {params.flips:q} --masks "
+        "{output.masks:q} --confidence {output.confidence:q} > {log:q} 2>&1"
