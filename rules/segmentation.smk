@@ -64,6 +64,7 @@ rule train_segmentation:
         legend=json_of("legend"),
         encoder=lookup(within=config, dpath="segmentation/encoder"),
         loss=lookup(within=config, dpath="segmentation/loss"),
+        class_weights=lookup(within=config, dpath="segmentation/class_weights"),
         budget=lookup(within=config, dpath="segmentation/budget"),
         epochs=lookup(within=config, dpath="segmentation/epochs"),
         steps=lookup(within=config, dpath="segmentation/steps"),
@@ -89,8 +90,8 @@ rule train_segmentation:
         "{input.conditional_selection:q} --encoder-weights "
         "{input.encoder_weights:q} --mix {wildcards.mix:q} --mix-parts {params.parts:q} "
         "--architecture {wildcards.architecture:q} --legend {params.legend:q} --encoder "
-        "{params.encoder:q} --loss {params.loss:q} --budget {params.budget:q} --epochs "
-        "{params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
+        "{params.encoder:q} --loss {params.loss:q} --class-weights {params.class_weights:q} "
+        "--budget {params.budget:q} --epochs {params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
         "--schedule {params.schedule:q} --patience {params.patience:q} --stop-patience {params.stop_patience:q} "
         "--clip-norm {params.clip_norm:q} --seed {wildcards.seed:q} --device "
@@ -124,10 +125,11 @@ rule label_unconditional:
     params:
         revision=1,
         precision=lookup(within=config, dpath="run/precision"),
+        flips=lookup(within=config, dpath="segmentation/labeller/flips"),
     message:
         "Labelling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth label-unconditional --model {input.model:q} --images "
         "{input.images:q} --index {input.index:q} --batch {EXECUTION[feature_batch]:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --masks {output.masks:q} "
-        "--confidence {output.confidence:q} > {log:q} 2>&1"
+        "{EXECUTION[device]:q} --precision {params.precision:q} --flips {params.flips:q} --masks "
+        "{output.masks:q} --confidence {output.confidence:q} > {log:q} 2>&1"

@@ -16,20 +16,24 @@ BASE = "source: {area: {west: 29.1, south: 36.1, east: 32.9, north: 36.9}}"
 ROOT = Path(__file__).resolve().parents[2]
 END = {"make_tables": 1, "write_report": 1, "all": 1}
 
-# The labeller gives the masks of the unconditional samples and the features.
-AFTER_SEGMENTATION = {
-    "train_segmentation": 4,
+AFTER_LABELS = {
     "label_unconditional": 1,
+    "train_segmentation": 2,  # those whose mix holds unconditional samples
     "compute_composition": 1,
     "caption_grammar": 2,
     "score_redundancy": 2,
     "score_grounding": 2,
     "score_captions": 1,
+    **END,
+}
+# The labeller gives the masks of the unconditional samples and the features.
+AFTER_SEGMENTATION = {
+    **AFTER_LABELS,
+    "train_segmentation": 4,
     "extract_features": 4,
     "measure_distances": 2,
     "audit_leaks": 2,
     "project_features": 1,
-    **END,
 }
 AFTER_CAPTIONS = {
     "caption_grammar": 6,
@@ -94,6 +98,8 @@ OVERLAYS: dict[str, dict[str, int]] = {
     },
     "gan: {conditional: {slots: 1, kimg: 8, batch: 8}}": {},
     "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
+    "segmentation: {class_weights: balanced}": AFTER_SEGMENTATION,
+    "segmentation: {labeller: {flips: true}}": AFTER_LABELS,
     "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
     "evaluation: {neighbours: 3}": {"measure_distances": 2, **END},
     "grounding: {synonyms: {tree: [forest]}}": {"score_grounding": 2, **END},

@@ -51,17 +51,26 @@ class Patches:
         Raises InputError when a mask holds a value that is neither a class nor 255.
         """
         images = np.empty((len(positions), *self.size, 3), np.uint8)
+        for population, here, rows in self._found(positions):
+            images[here] = population.images.gather(rows)
+        return images, self.gather_masks(positions, classes)
+
+    def gather_masks(self, positions: np.ndarray, classes: int) -> np.ndarray:
+        """Masks uint8 [B, H, W] at ``positions``, checked as ``gather`` does."""
         masks = np.empty((len(positions), *self.size), np.uint8)
+        for population, here, rows in self._found(positions):
+            masks[here] = population.masks.gather(rows)
+        self._check_classes(masks, positions, classes)
+        return masks
+
+    def _found(self, positions: np.ndarray) -> Iterator[tuple[Population, np.ndarray, np.ndarray]]:
+        """Each population that is asked for: which of ``positions`` lie in it, and its rows."""
         start = 0
         for population, rows in self.parts:
             here = np.flatnonzero((positions >= start) & (positions < start + len(rows)))
             if len(here):
-                wanted = rows[positions[here] - start]
-                images[here] = population.images.gather(wanted)
-                masks[here] = population.masks.gather(wanted)
+                yield population, here, rows[positions[here] - start]
             start += len(rows)
-        self._check_classes(masks, positions, classes)
-        return images, masks
 
     def _check_classes(self, masks: np.ndarray, positions: np.ndarray, classes: int) -> None:
         wrong = (masks >= classes) & (masks != UNLABELLED)

@@ -15,11 +15,19 @@ from groundsynth.provenance import provenance
 from groundsynth.segmentation.data import batches_in_order
 from groundsynth.segmentation.models import Description, load_model
 from groundsynth.segmentation.patch_sizes import check_patch_size
-from groundsynth.segmentation.preprocessing import as_images, standardise
+from groundsynth.segmentation.preprocessing import (
+    as_images,
+    flip_last,
+    flip_rows,
+    standardise,
+    transpose,
+)
 from groundsynth.shards import new_array, open_array
 from groundsynth.tables import read_table, write_table
 
 POPULATION = "unconditional"
+SYMMETRIES = (flip_last, flip_rows, transpose)
+"""What ``flips`` averages over beside the patch as it is; each undoes itself."""
 
 
 def label_unconditional(
@@ -30,6 +38,7 @@ def label_unconditional(
     batch: int,
     device: str,
     precision: Precision,
+    flips: bool = False,
     masks: Path,
     confidence: Path,
 ) -> None:
@@ -37,8 +46,9 @@ def label_unconditional(
 
     Reads images uint8 (N, H, W, 3) and their index; writes ``masks`` uint8 (N, H, W), every
     pixel a class, and ``confidence``: the mean over each sample's pixels of the largest class
-    probability. Raises ConfigurationError for a model that has seen synthetic patches: its
-    labels would be taught by themselves.
+    probability. With ``flips`` both come from the mean probabilities over the patch, its two
+    mirror images and its transpose. Raises ConfigurationError for a model that has seen
+    synthetic patches: its labels would be taught by themselves.
     """
     place = select_device(device)
     network, about = load_model(model, place)
@@ -58,11 +68,11 @@ def label_unconditional(
     ):
         for rows in batches_in_order(len(ids), batch):
             labels[rows], certain[rows] = predict(
-                network, about, pictures[rows], device=place, precision=precision
+                network, about, pictures[rows], device=place, precision=precision, flips=flips
             )
             progress.advance(len(rows))
     columns = {"population": [POPULATION] * len(ids), "id": ids, "confidence": certain}
-    parameters = {"model": about.title, "precision": precision}
+    parameters = {"model": about.title, "precision": precision, "flips": flips}
     record = provenance("label-unconditional", parameters, [model, images, index])
     write_table(confidence, columns, "confidence", record)
 
@@ -74,11 +84,24 @@ def predict(
     *,
     device: torch.device,
     precision: str,
+    flips: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Class indices uint8 [N, H, W] and mean confidence float32 [N] of uint8 [N, H, W, 3]."""
-    with torch.inference_mode(), autocast(device, precision):
-        logits = model(standardise(as_images(images, device), about.mean, about.std))
-    largest, classes = torch.softmax(logits.float(), 1).max(1)
+    """Class indices uint8 [N, H, W] and mean confidence float32 [N] of uint8 [N, H, W, 3].
+
+    With ``flips`` the class probabilities are the mean over the patch and its SYMMETRIES.
+    """
+
+    def probabilities(inputs: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(), autocast(device, precision):
+            logits = model(standardise(inputs, about.mean, about.std))
+        return torch.softmax(logits.float(), 1)
+
+    pictures = as_images(images, device)
+    shares = probabilities(pictures)
+    if flips:
+        turned = [operation(probabilities(operation(pictures))) for operation in SYMMETRIES]
+        shares = (shares + sum(turned)) / (1 + len(SYMMETRIES))
+    largest, classes = shares.max(1)
     confidence = largest.mean((1, 2))
     return classes.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy()
 

@@ -58,7 +58,7 @@ def augment(
     count = len(images)
     across, down = (random.random(count) < FLIP for _ in range(2))
     turned = random.random(count) < TURN
-    for chosen, operation in ((turned, _transpose), (across, _flip_last), (down, _flip_rows)):
+    for chosen, operation in ((turned, transpose), (across, flip_last), (down, flip_rows)):
         where = torch.from_numpy(chosen).to(images.device)
         images = torch.where(where.view(-1, 1, 1, 1), operation(images), images)
         masks = torch.where(where.view(-1, 1, 1), operation(masks), masks)
@@ -75,13 +75,16 @@ def _relight(images: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     return (images * factor + shift).clamp(0, 1)
 
 
-def _transpose(x: torch.Tensor) -> torch.Tensor:
+def transpose(x: torch.Tensor) -> torch.Tensor:
+    """Exchange rows and columns: [..., H, W] -> [..., W, H]."""
     return x.transpose(-1, -2)
 
 
-def _flip_last(x: torch.Tensor) -> torch.Tensor:
+def flip_last(x: torch.Tensor) -> torch.Tensor:
+    """Mirror left and right: [..., H, W]."""
     return x.flip(-1)
 
 
-def _flip_rows(x: torch.Tensor) -> torch.Tensor:
+def flip_rows(x: torch.Tensor) -> torch.Tensor:
+    """Mirror top and bottom: [..., H, W]."""
     return x.flip(-2)

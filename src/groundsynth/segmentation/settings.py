@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from groundsynth.segmentation.class_weights import ClassWeights
 from groundsynth.segmentation.losses import LossName
 
 Schedule = Literal["plateau", "cosine"]
@@ -31,6 +32,8 @@ class Settings:
     loss: LossName
     seed: int
     precision: str
+    class_weights: ClassWeights | None = None
+    """``balanced``: classes weigh inversely to their share of the mix's pixels."""
 
     def cosine_rate(self, step: int) -> float:
         """Learning rate of ``step`` in the schedule ``cosine``."""

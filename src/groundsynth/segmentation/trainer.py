@@ -42,11 +42,14 @@ class Trainer:
         classes: int,
         settings: Settings,
         device: torch.device,
+        weights: np.ndarray | None = None,
     ) -> None:
+        """``weights`` are those of the classes in the loss, [K]."""
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.train, self.validation, self.classes = train, validation, classes
         self.settings, self.device = settings, device
-        self.loss = make_loss(settings.loss)
+        on_device = None if weights is None else torch.tensor(weights, device=device).float()
+        self.loss = make_loss(settings.loss, on_device)
         self.optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=settings.learning_rate,

@@ -18,6 +18,7 @@ from groundsynth.progress import Progress
 from groundsynth.provenance import digest_of, provenance
 from groundsynth.run_state import RunState, open_state, slot_seconds
 from groundsynth.segmentation.architectures import build_model, load_encoder_weights
+from groundsynth.segmentation.class_weights import ClassWeights, weights_of
 from groundsynth.segmentation.confusion import confusion_of, write_confusion
 from groundsynth.segmentation.data import Patches, first_samples, joined, split_of
 from groundsynth.segmentation.losses import LossName
@@ -64,6 +65,7 @@ def train_segmentation(
     stop_patience: int,
     clip_norm: float,
     loss: LossName = "dice",
+    class_weights: ClassWeights | None = None,
     schedule: Schedule = "plateau",
     seed: int,
     device: str,
@@ -83,9 +85,10 @@ def train_segmentation(
     selection is read where they ask for selected samples. With the budget ``epochs`` a round is
     one pass over the mix; with ``steps`` all mixes take ``steps`` steps, in ``epochs`` rounds.
     Validation closes each round. The learning rate falls on a plateau of ``patience`` rounds, or
-    along a cosine. ``runtime`` is in minutes. Writes the weights of the best round to ``model``
-    with a JSON sidecar, the training ``history``, and ``confusion``: K x K pixel counts of each
-    real test patch, and ``quality``: what boundary F1 and calibration error of each derive from.
+    along a cosine. ``class_weights`` weigh the loss by the mix's masks. ``runtime`` is in minutes.
+    Writes the weights of the best round to ``model`` with a JSON sidecar, the training
+    ``history``, and ``confusion``: K x K pixel counts of each real test patch, and ``quality``:
+    what boundary F1 and calibration error of each derive from.
     """
     classes = Legend.from_json(legend).names
     chosen = Mix.from_parts(mix, mix_parts)
@@ -111,6 +114,7 @@ def train_segmentation(
         loss=loss,
         seed=seed,
         precision=precision,
+        class_weights=class_weights,
     )
     _check_batch(batch, len(splits["train"]))
     size = _checked_size(splits, architecture)
@@ -137,8 +141,9 @@ def train_segmentation(
             return
         place = select_device(device)
         network = _initial_model(architecture, encoder, encoder_weights, len(classes), seed)
+        weights = weights_of(splits["train"], len(classes), run) if class_weights else None
         trainer = Trainer(
-            network, splits["train"], splits["validation"], len(classes), settings, place
+            network, splits["train"], splits["validation"], len(classes), settings, place, weights
         )
         trainer.run(run)
         counts, pixels = _test(trainer, splits["test"], run)

@@ -90,6 +90,37 @@ def test_labels_are_the_likeliest_classes(
     assert [row["confidence"] for row in rows] == pytest.approx(expected, abs=1e-5)
 
 
+def test_flips_average_over_four_symmetries(
+    save: Callable[..., Path], populations: dict[str, list[Path]]
+) -> None:
+    given = label(populations, save(), batch=10, flips=True)
+    model, _ = load_model(given["model"], CPU)
+    images = as_images(np.array(open_array(given["images"])), CPU)
+
+    def shares(inputs: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return model(standardise(inputs)).softmax(1)
+
+    parts = [
+        shares(images),
+        shares(images.flip(3)).flip(3),
+        shares(images.flip(2)).flip(2),
+        shares(images.transpose(2, 3)).transpose(2, 3),
+    ]
+    assert all((part - parts[0]).abs().max() > 0.01 for part in parts[1:]), "not symmetric"
+    mean = torch.stack(parts).mean(0)
+    likeliest = mean.argmax(1).numpy()
+    assert (likeliest == open_array(given["masks"])).mean() > 0.9999
+    assert (likeliest == parts[0].argmax(1).numpy()).mean() < 0.99
+    found = read_table(given["confidence"], "confidence")["confidence"].to_pylist()
+    assert found == pytest.approx(mean.max(1).values.mean((1, 2)).tolist(), abs=1e-6)
+    plain = label(populations, given["model"], batch=10)
+    largest, classes = parts[0].max(1)
+    assert np.array_equal(open_array(plain["masks"]), classes.numpy())
+    found = read_table(plain["confidence"], "confidence")["confidence"].to_pylist()
+    assert found == largest.mean((1, 2)).tolist()
+
+
 @pytest.mark.parametrize("parts", [{"real": True, "conditional": 3}, {"unconditional": 4}])
 def test_model_that_has_seen_synthetic_patches_is_refused(
     save: Callable[..., Path], populations: dict[str, list[Path]], parts: dict[str, Any]

@@ -62,3 +62,46 @@ def test_focal_loss_is_added() -> None:
     expected = ((1 - right) ** 2 * -right.log()).mean()
     added = make_loss("dice_focal")(logits, truth) - make_loss("dice")(logits, truth)
     assert float(added) == pytest.approx(float(expected), abs=1e-6)
+
+
+WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
+
+
+def test_weighted_dice_is_the_weighted_mean_over_classes() -> None:
+    truth = torch.tensor([[[0, 0], [1, 1]], [[0, 1], [1, 255]]])
+    guess = torch.tensor([[[0, 1], [1, 1]], [[0, 0], [1, 1]]])
+    dice = [2 * 2 / (3 + 3), 2 * 3 / (4 + 4)]
+    found = make_loss("dice", WEIGHTS)(one_hot_logits(guess, 3), truth)
+    expected = (0.5 * (1 - dice[0]) + 2 * (1 - dice[1])) / 3.5  # the truth lacks the third class
+    assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dice_ce", "dice_focal"])
+def test_weighted_pixels_count_by_their_true_class(name: LossName) -> None:
+    torch.manual_seed(0)
+    truth = torch.tensor([[[0, 1], [255, 1]], [[1, 0], [1, 255]]])
+    logits = torch.randn(2, 3, 2, 2)
+    right = [
+        (logits[n, :, y, x].softmax(0)[truth[n, y, x]], WEIGHTS[truth[n, y, x]])
+        for n, y, x in (truth != 255).nonzero().tolist()
+    ]
+    power = 2 if name == "dice_focal" else 0
+    terms = [float(weight * (1 - p) ** power * -p.log()) for p, weight in right]
+    expected = sum(terms) / sum(float(weight) for _, weight in right)
+    added = make_loss(name, WEIGHTS)(logits, truth) - make_loss("dice", WEIGHTS)(logits, truth)
+    assert float(added) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", get_args(LossName))
+def test_equal_weights_are_none_and_no_label_is_no_loss(name: LossName) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    truth = torch.randint(0, 3, (2, 4, 4))
+    truth[0, 0] = 255
+    equal = make_loss(name, torch.ones(3))(logits, truth)
+    assert equal.item() == pytest.approx(make_loss(name)(logits, truth).item(), abs=1e-6)
+    nothing = make_loss(name, WEIGHTS)(logits, torch.full((2, 4, 4), 255))
+    nothing.backward()
+    assert nothing.item() == 0
+    assert logits.grad is not None
+    assert (logits.grad == 0).all()

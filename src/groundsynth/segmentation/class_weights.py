@@ -1,0 +1,67 @@
+"""Weights of the classes in the loss, from how often each occurs in the training mix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from groundsynth.files import read_json, write_json
+from groundsynth.progress import Progress
+from groundsynth.run_state import RunState
+from groundsynth.segmentation.data import Patches, batches_in_order
+
+ClassWeights = Literal["balanced"]
+FILE = "class_weights.json"
+LEAST, MOST = 0.1, 10.0
+"""Limits of a weight: a class of a few pixels must not rule the gradient, nor one fall silent."""
+BLOCK = 64
+"""Masks that are counted together: 4 MB of patches of 256 pixels."""
+
+
+def balanced_weights(counts: np.ndarray) -> np.ndarray:
+    """Weight float64 [K] of each class, from its number of pixels int64 [K].
+
+    Inversely proportional to the class's share of the labelled pixels, with mean 1 over the
+    classes that occur, then clipped to LEAST and MOST. A class that does not occur gets 1: no
+    pixel asks for it, and equal shares of all others give the unweighted loss.
+    """
+    occurring = counts > 0
+    weights = np.ones(len(counts))
+    if occurring.any():
+        inverse = 1 / counts[occurring]
+        weights[occurring] = np.clip(inverse / inverse.mean(), LEAST, MOST)
+    return weights
+
+
+def count_classes(
+    patches: Patches, classes: int, after_block: Callable[[int], None] = lambda size: None
+) -> np.ndarray:
+    """Labelled pixels int64 [K] of each class in all masks, read in blocks.
+
+    ``after_block`` is called with the size of each block. Raises InputError when a mask holds a
+    value that is neither a class nor 255.
+    """
+    counts = np.zeros(classes, np.int64)
+    for positions in batches_in_order(len(patches), BLOCK):
+        masks = patches.gather_masks(positions, classes)
+        counts += np.bincount(masks.ravel(), minlength=256)[:classes]
+        after_block(len(positions))
+    return counts
+
+
+def weights_of(patches: Patches, classes: int, state: RunState) -> np.ndarray:
+    """Balanced weights float64 [K] of a mix, counted once and kept in the state folder."""
+    path = state.folder / FILE
+    if not path.exists():
+        with Progress("class weights", len(patches), "patch") as progress:
+
+            def after_block(size: int) -> None:
+                progress.advance(size)
+                if state.should_stop():
+                    raise state.leave("the count of the classes, which starts again")
+
+            counts = count_classes(patches, classes, after_block)
+        write_json(path, {"weights": balanced_weights(counts).tolist()})
+    return np.array(read_json(path)["weights"])

@@ -1,0 +1,94 @@
+"""Weights of the classes: from the pixels of the mix, counted once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from groundsynth import run_state
+from groundsynth.errors import InputError
+from groundsynth.segmentation import class_weights
+from groundsynth.segmentation.class_weights import balanced_weights, count_classes, weights_of
+from groundsynth.segmentation.data import Patches, first_samples, joined, split_of
+from groundsynth.segmentation.populations import open_population
+from groundsynth.segmentation.trainer import Trainer
+from groundsynth.segmentation.training import train_segmentation
+from groundsynth.tables import read_provenance
+
+
+@pytest.fixture
+def mix(populations: dict[str, list[Path]]) -> Patches:
+    """The real train split and the first 7 unconditional samples."""
+
+    def opened(name: str, real: bool) -> Any:
+        kinds = (populations[f"{name}_{kind}"] for kind in ("images", "masks", "indices"))
+        return open_population(*kinds, real=real)
+
+    real = split_of(opened("real", True), "train")
+    return joined([real, first_samples(opened("unconditional", False), 7, "unconditional")])
+
+
+def test_weights_are_inverse_to_frequency_with_mean_one_over_what_occurs() -> None:
+    found = balanced_weights(np.array([600, 300, 0, 100]))
+    inverse = np.array([1 / 6, 1 / 3, 1])
+    assert found[[0, 1, 3]] == pytest.approx(inverse / inverse.mean())
+    assert found[2] == 1
+    assert found[[0, 1, 3]].mean() == pytest.approx(1)
+
+
+def test_weights_stay_within_their_limits() -> None:
+    counts = np.array([10**9, *[10**9] * 20, 1])
+    assert balanced_weights(counts).tolist() == [0.1] * 21 + [10.0]
+    assert balanced_weights(np.zeros(3, np.int64)).tolist() == [1, 1, 1]
+
+
+def test_every_labelled_pixel_of_the_mix_is_counted(
+    mix: Patches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(class_weights, "BLOCK", 4)
+    blocks: list[int] = []
+    found = count_classes(mix, 3, blocks.append)
+    masks = mix.gather(np.arange(len(mix)), 3)[1]
+    assert (masks == 255).any()
+    assert found.tolist() == [(masks == number).sum() for number in range(3)]
+    assert blocks == [4] * 5 + [3]
+    with pytest.raises(InputError, match="the legend has 2 classes"):
+        count_classes(mix, 2)
+
+
+def test_the_count_is_kept_in_the_state(mix: Patches, tmp_path: Path) -> None:
+    state = run_state.RunState(tmp_path, None)
+    first = weights_of(mix, 3, state)
+    assert first.tolist() == balanced_weights(count_classes(mix, 3)).tolist()
+    assert weights_of(Patches(()), 3, state).tolist() == first.tolist()
+    stopping = run_state.RunState(tmp_path / "other", 0.0)
+    with pytest.raises(run_state.Stopped, match="count of the classes"):
+        weights_of(mix, 3, stopping)
+
+
+def test_training_weighs_the_classes_of_its_mix(
+    arguments: Callable[..., dict[str, Any]], mix: Patches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    original = Trainer.__init__
+
+    def begin(self: Trainer, *given: Any) -> None:
+        seen.append(given[-1])
+        original(self, *given)
+
+    monkeypatch.setattr(Trainer, "__init__", begin)
+    parts = {"real": True, "unconditional": 7, "conditional": 0}
+    losses = []
+    for chosen in (None, "balanced"):
+        given = arguments(
+            mix="some", mix_parts=parts, folder=f"cell-{chosen}", class_weights=chosen, steps=2
+        )
+        train_segmentation(**given)
+        record = read_provenance(given["history"])
+        assert record["parameters"]["class_weights"] == chosen
+        losses.append(given["model"].read_bytes())
+    assert seen[0] is None
+    assert seen[1].tolist() == balanced_weights(count_classes(mix, 3)).tolist()
+    assert losses[0] != losses[1]
