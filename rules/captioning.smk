@@ -55,6 +55,8 @@ rule caption_grammar:
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         seed=lookup(within=config, dpath="run/seed"),
+        part_size=execution("part_size"),
+        keep_state=execution("keep_state"),
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
     shell:
@@ -62,10 +64,10 @@ rule caption_grammar:
         "{input.index:q} --composition {input.composition:q} --population "
         "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
         "{params.method:q} --legend {params.legend:q} --percent-decimals "
-        "{params.percent_decimals:q} --part-size {EXECUTION[part_size]:q} --seed {params.seed:q} "
+        "{params.percent_decimals:q} --part-size {params.part_size:q} --seed {params.seed:q} "
         "--state "
         "work/caption_grammar/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
 
 
 rule caption_vllm:
@@ -106,6 +108,10 @@ rule caption_vllm:
         max_model_len=lookup(within=config, dpath="captions/vllm/max_model_len"),
         dtype=lookup(within=config, dpath="captions/vllm/dtype"),
         options=engine_options,
+        part_size=execution("part_size"),
+        limits=execution("vllm"),
+        max_bad_percent=execution("max_bad_percent"),
+        keep_state=execution("keep_state"),
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
     shell:
@@ -113,15 +119,15 @@ rule caption_vllm:
         "{input.index:q} --composition {input.composition:q} --population "
         "{wildcards.population:q} --captioner {wildcards.captioner:q} --method "
         "{params.method:q} --legend {params.legend:q} --percent-decimals "
-        "{params.percent_decimals:q} --part-size {EXECUTION[part_size]:q} --seed {params.seed:q} "
+        "{params.percent_decimals:q} --part-size {params.part_size:q} --seed {params.seed:q} "
         "--model {params.model:q} --repository {params.repository:q} --revision "
         "{params.revision_name:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --prompt-version {params.prompt_version:q} --max-tokens "
-        "{params.max_tokens:q} --max-model-len {params.max_model_len:q} {EXECUTION[vllm]:q} "
+        "{params.max_tokens:q} --max-model-len {params.max_model_len:q} {params.limits:q} "
         "--dtype {params.dtype:q} --engine-options {params.options:q} --retry {params.retry:q} "
-        "--max-bad-percent {EXECUTION[max_bad_percent]:q} --state "
+        "--max-bad-percent {params.max_bad_percent:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"
 
 
 rule caption_openai:
@@ -158,6 +164,9 @@ rule caption_openai:
             "captions/openai",
             leave=REQUESTS,
         ),
+        max_bad_percent=execution("max_bad_percent"),
+        requests=execution("openai"),
+        keep_state=execution("keep_state"),
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
     shell:
@@ -168,6 +177,6 @@ rule caption_openai:
         "{params.percent_decimals:q} --seed {params.seed:q} --base-url {params.base_url:q} "
         "--served-model {params.served_model:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --retry {params.retry:q} --max-bad-percent "
-        "{EXECUTION[max_bad_percent]:q} {params.options:q} {EXECUTION[openai]:q} --state "
+        "{params.max_bad_percent:q} {params.options:q} {params.requests:q} --state "
         "work/caption_openai/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
-        "--keep-state {EXECUTION[keep_state]:q} --output {output.captions:q} > {log:q} 2>&1"
+        "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"

@@ -55,13 +55,15 @@ rule extract_features:
         network=extractor_value("network"),
         sha256=extractor_value("sha256"),
         precision=lookup(within=config, dpath="run/precision"),
+        batch=execution("feature_batch"),
+        device=execution("device"),
     message:
         "Extracting {wildcards.extractor} features of {wildcards.population} {wildcards.shard}"
     shell:
         "python -m groundsynth extract-features --images {input.images:q} --index "
         "{input.index:q} --population {wildcards.population:q} --extractor "
         "{wildcards.extractor:q} --weights {params.weights:q} --network {params.network:q} "
-        "--sha256 {params.sha256:q} --batch {EXECUTION[feature_batch]:q} --device {EXECUTION[device]:q} "
+        "--sha256 {params.sha256:q} --batch {params.batch:q} --device {params.device:q} "
         "--precision {params.precision:q} --output {output.features:q} > {log:q} 2>&1"
 
 
@@ -101,6 +103,8 @@ rule measure_distances:
         subset_size=lookup(within=config, dpath="evaluation/kernel_subset_size"),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        batch=execution("feature_batch"),
+        device=execution("device"),
     message:
         "Measuring distances of the {wildcards.population} samples by {wildcards.extractor}"
     shell:
@@ -112,7 +116,7 @@ rule measure_distances:
         "{params.samples:q} --baseline-samples {params.baseline:q} --manifold-samples "
         "{params.manifold:q} --neighbours {params.neighbours:q} --kernel-subsets "
         "{params.subsets:q} --kernel-subset-size {params.subset_size:q} --batch "
-        "{EXECUTION[feature_batch]:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision "
+        "{params.batch:q} --seed {params.seed:q} --device {params.device:q} --precision "
         "{params.precision:q} --output {output.distances:q} > {log:q} 2>&1"
 
 

@@ -31,14 +31,17 @@ rule advance_stylegan:
         options=options_of("gan/unconditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
+        watch=execution("train_stylegan"),
     message:
         "Training the unconditional generator, time slot {wildcards.slot}"
     shell:
         "python {params.launcher:q} -m groundsynth advance-stylegan --images {input.images:q} "
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
-        "--device {EXECUTION[device]:q} --precision {params.precision:q} "
-        "--state work/train_stylegan --keep-state {EXECUTION[keep_state]:q} --slot {wildcards.slot:q} "
-        "--runtime {resources.runtime} --receipt {output.receipt:q} {EXECUTION[train_stylegan]:q} "
+        "--device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
+        "--runtime {resources.runtime} --receipt {output.receipt:q} {params.watch:q} "
         "> {log:q} 2>&1"
 
 
@@ -73,16 +76,19 @@ rule train_stylegan:
         slots=lookup(within=config, dpath="gan/unconditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
+        watch=execution("train_stylegan"),
     message:
         "Training the unconditional generator"
     shell:
         "python {params.launcher:q} -m groundsynth train-stylegan --images {input.images:q} "
         "--indices {input.indices:q} {params.options:q} --seed {params.seed:q} "
-        "--device {EXECUTION[device]:q} --precision {params.precision:q} "
-        "--state work/train_stylegan --keep-state {EXECUTION[keep_state]:q} --slot {params.slots:q} "
+        "--device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_stylegan --keep-state {params.keep_state:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
-        "--progress {output.progress:q} {EXECUTION[train_stylegan]:q} > {log:q} 2>&1"
+        "--progress {output.progress:q} {params.watch:q} > {log:q} 2>&1"
 
 
 rule advance_spade:
@@ -113,14 +119,17 @@ rule advance_spade:
         options=options_of("gan/conditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
+        watch=execution("train_spade"),
     message:
         "Training the conditional generator, time slot {wildcards.slot}"
     shell:
         "python {params.launcher:q} -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision {params.precision:q} "
-        "--state work/train_spade --keep-state {EXECUTION[keep_state]:q} --slot {wildcards.slot:q} "
-        "--runtime {resources.runtime} --receipt {output.receipt:q} {EXECUTION[train_spade]:q} "
+        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
+        "--runtime {resources.runtime} --receipt {output.receipt:q} {params.watch:q} "
         "> {log:q} 2>&1"
 
 
@@ -158,13 +167,16 @@ rule train_spade:
         slots=lookup(within=config, dpath="gan/conditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
+        watch=execution("train_spade"),
     message:
         "Training the conditional generator"
     shell:
         "python {params.launcher:q} -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
         "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
-        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision {params.precision:q} "
-        "--state work/train_spade --keep-state {EXECUTION[keep_state]:q} --slot {params.slots:q} "
+        "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
+        "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "
         "--model {output.model:q} --history {output.history:q} --preview {output.preview:q} "
-        "--progress {output.progress:q} {EXECUTION[train_spade]:q} > {log:q} 2>&1"
+        "--progress {output.progress:q} {params.watch:q} > {log:q} 2>&1"

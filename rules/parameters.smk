@@ -56,8 +56,7 @@ UNTRAINED = ["train", "slots", "gpus", "snapshot_ticks"]
 # Keys of captions.openai that say how a server is asked, not what.
 REQUESTS = ["concurrency", "timeout", "retries", "part_size"]
 
-# How jobs work, not what they make. Commands read it from here, not from ``params``, so that a
-# change reruns nothing that is finished.
+# How jobs work, not what they make.
 EXECUTION = {
     "device": config["run"]["device"],
     "keep_state": config["run"]["keep_state"],
@@ -75,6 +74,14 @@ EXECUTION = {
     ),
     "openai": words_of(config["captions"]["openai"], REQUESTS),
 }
+
+
+def execution(key):
+    """Params function: how the job works, not what it makes, so that a change reruns nothing.
+
+    Snakemake compares no parameter whose function asks for the threads.
+    """
+    return lambda wildcards, threads: EXECUTION[key]
 
 
 def launcher_of(population):

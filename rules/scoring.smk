@@ -85,6 +85,8 @@ rule train_clip:
         learning_rate=lookup(within=config, dpath="clip/learning_rate"),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
     message:
         "Training a small image-text model on the run's own pairs"
     shell:
@@ -92,8 +94,8 @@ rule train_clip:
         "{input.indices:q} --captions {input.captions:q} --name {params.name:q} "
         "--image-size {params.image_size:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --seed {params.seed:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --state work/train_clip "
-        "--keep-state {EXECUTION[keep_state]:q} "
+        "{params.device:q} --precision {params.precision:q} --state work/train_clip "
+        "--keep-state {params.keep_state:q} "
         "--model {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 
@@ -123,6 +125,8 @@ rule score_captions:
         description=clip_description,
         prefix=text_of("clip/prefix"),
         precision=lookup(within=config, dpath="run/precision"),
+        batch=execution("clip_batch"),
+        device=execution("device"),
     message:
         "Scoring the captions of {wildcards.population} {wildcards.shard}"
     shell:
@@ -130,7 +134,7 @@ rule score_captions:
         "{input.index:q} --captions {input.captions:q} --population "
         "{wildcards.population:q} --model {params.model:q} --weights {params.weights:q} "
         "--model-config {params.description:q} --prefix={params.prefix:q} --batch "
-        "{EXECUTION[clip_batch]:q} --device {EXECUTION[device]:q} --precision {params.precision:q} "
+        "{params.batch:q} --device {params.device:q} --precision {params.precision:q} "
         "--output {output.scores:q} > {log:q} 2>&1"
 
 

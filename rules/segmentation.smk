@@ -76,6 +76,8 @@ rule train_segmentation:
         stop_patience=lookup(within=config, dpath="segmentation/stop_patience"),
         clip_norm=lookup(within=config, dpath="segmentation/clip_norm"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
     message:
         "Training {wildcards.architecture} on {wildcards.mix} (seed {wildcards.seed})"
     shell:
@@ -95,9 +97,9 @@ rule train_segmentation:
         "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
         "--schedule {params.schedule:q} --patience {params.patience:q} --stop-patience {params.stop_patience:q} "
         "--clip-norm {params.clip_norm:q} --seed {wildcards.seed:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --state "
+        "{params.device:q} --precision {params.precision:q} --state "
         "work/train_segmentation/{wildcards.mix:q}/{wildcards.architecture:q}/{wildcards.seed:q} "
-        "--keep-state {EXECUTION[keep_state]:q} --runtime {resources.runtime} --model "
+        "--keep-state {params.keep_state:q} --runtime {resources.runtime} --model "
         "{output.model:q} --history {output.history:q} --confusion {output.confusion:q} "
         "--quality {output.quality:q} > {log:q} 2>&1"
 
@@ -126,10 +128,12 @@ rule label_unconditional:
         revision=1,
         precision=lookup(within=config, dpath="run/precision"),
         flips=lookup(within=config, dpath="segmentation/labeller/flips"),
+        batch=execution("feature_batch"),
+        device=execution("device"),
     message:
         "Labelling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth label-unconditional --model {input.model:q} --images "
-        "{input.images:q} --index {input.index:q} --batch {EXECUTION[feature_batch]:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --flips {params.flips:q} --masks "
+        "{input.images:q} --index {input.index:q} --batch {params.batch:q} --device "
+        "{params.device:q} --precision {params.precision:q} --flips {params.flips:q} --masks "
         "{output.masks:q} --confidence {output.confidence:q} > {log:q} 2>&1"

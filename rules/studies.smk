@@ -61,6 +61,8 @@ rule train_compared_spade:
         kimg=lookup(within=config, dpath="studies/discriminators/kimg"),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
     message:
         "Training a conditional generator against the discriminator {wildcards.discriminator}"
     shell:
@@ -68,9 +70,9 @@ rule train_compared_spade:
         "--masks {input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
         "{params.options:q} --discriminator {wildcards.discriminator:q} --kimg {params.kimg:q} "
         "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --state "
+        "{params.device:q} --precision {params.precision:q} --state "
         "work/train_compared_spade/{wildcards.discriminator:q} --keep-state "
-        "{EXECUTION[keep_state]:q} --slot 1 --slots 1 --runtime {resources.runtime} --receipt "
+        "{params.keep_state:q} --slot 1 --slots 1 --runtime {resources.runtime} --receipt "
         "{output.receipt:q} --model {output.model:q} --history {output.history:q} --preview "
         "{output.preview:q} --progress {output.progress:q} > {log:q} 2>&1"
 
@@ -104,13 +106,15 @@ rule measure_mask_fidelity:
         options=options_of("studies/discriminators", leave=["compared", "kimg"]),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
+        batch=execution("feature_batch"),
+        device=execution("device"),
     message:
         "Measuring the generator against {wildcards.discriminator} on held-out maps"
     shell:
         "python -m groundsynth measure-mask-fidelity --generator {input.generator:q} --images "
         "{input.images:q} --masks {input.masks:q} --indices {input.indices:q} --segmenter "
         "{input.segmenter:q} --legend {params.legend:q} {params.options:q} --batch "
-        "{EXECUTION[feature_batch]:q} --seed {params.seed:q} --device {EXECUTION[device]:q} --precision "
+        "{params.batch:q} --seed {params.seed:q} --device {params.device:q} --precision "
         "{params.precision:q} --output {output.fidelity:q} --examples {output.examples:q} "
         "> {log:q} 2>&1"
 

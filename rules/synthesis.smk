@@ -25,14 +25,17 @@ rule sample_unconditional:
         samples=sample_count("unconditional"),
         truncation=lookup(within=config, dpath="synthesis/unconditional/truncation"),
         precision=lookup(within=config, dpath="run/precision"),
+        batch=execution("unconditional_batch"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
     message:
         "Sampling the unconditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth sample-unconditional --model {input.model:q} "
         "--first-seed {params.first_seed:q} --count {params.samples:q} "
-        "--truncation {params.truncation:q} --batch {EXECUTION[unconditional_batch]:q} --device "
-        "{EXECUTION[device]:q} --precision {params.precision:q} --state "
-        "work/sample_unconditional/{wildcards.shard:q} --keep-state {EXECUTION[keep_state]:q} "
+        "--truncation {params.truncation:q} --batch {params.batch:q} --device "
+        "{params.device:q} --precision {params.precision:q} --state "
+        "work/sample_unconditional/{wildcards.shard:q} --keep-state {params.keep_state:q} "
         "--images {output.images:q} --index {output.index:q} > {log:q} 2>&1"
 
 
@@ -66,15 +69,18 @@ rule sample_conditional:
         rank_seed=lookup(within=config, dpath="run/seed"),
         legend=json_of("legend"),
         precision=lookup(within=config, dpath="run/precision"),
+        batch=execution("conditional_batch"),
+        device=execution("device"),
+        keep_state=execution("keep_state"),
     message:
         "Sampling the conditional shard {wildcards.shard}"
     shell:
         "python -m groundsynth sample-conditional --model {input.model:q} --masks "
         "{input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
         "--rank-seed {params.rank_seed:q} --first {params.first:q} --count {params.samples:q} "
-        "--seed {params.seed:q} --batch {EXECUTION[conditional_batch]:q} --device {EXECUTION[device]:q} "
+        "--seed {params.seed:q} --batch {params.batch:q} --device {params.device:q} "
         "--precision {params.precision:q} --state "
-        "work/sample_conditional/{wildcards.shard:q} --keep-state {EXECUTION[keep_state]:q} "
+        "work/sample_conditional/{wildcards.shard:q} --keep-state {params.keep_state:q} "
         "--images {output.images:q} --index "
         "{output.index:q} --labels {output.labels:q} --confidence {output.confidence:q} "
         "> {log:q} 2>&1"

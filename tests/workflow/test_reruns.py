@@ -178,4 +178,4 @@ def test_limits_of_language_models_are_no_parameters_of_their_captions() -> None
     text = (ROOT / "rules" / "captioning.smk").read_text("utf-8")
     for key in ("part_size", "max_bad_percent"):
         assert f"captions/{key}" not in text
-        assert text.count(f"{{EXECUTION[{key}]:q}}") == 2, "of two of the three engines"
+        assert text.count(f'{key}=execution("{key}"),') == 2, "of two of the three engines"
