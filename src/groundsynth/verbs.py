@@ -16,7 +16,7 @@ VERBS = {
     "train-stylegan": "groundsynth.gan.train_stylegan:train_stylegan",
     "advance-spade": "groundsynth.gan.train_spade:advance_spade",
     "train-spade": "groundsynth.gan.train_spade:train_spade",
-    "train-compared-spade": "groundsynth.gan.train_spade:train_spade",
+    "train-compared-spade": "groundsynth.studies.compared_training:train_compared_spade",
     "import-checkpoint": "groundsynth.gan.import_checkpoint:import_checkpoint",
     "sample-unconditional": "groundsynth.gan.sampling:sample_unconditional",
     "sample-conditional": "groundsynth.gan.sampling:sample_conditional",

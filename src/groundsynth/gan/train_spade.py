@@ -90,6 +90,11 @@ def train_spade(options: LastSpadeOptions) -> None:
     for, the ``progress`` strip (rows: map, real image, then a sample as the training went). Fails
     with the state saved when the training is not complete at the end of the slot.
     """
+    train_to_the_end(options)
+
+
+def train_to_the_end(options: LastSpadeOptions) -> None:
+    """The last slot of a training, its outputs included."""
     finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
 
 
