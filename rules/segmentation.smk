@@ -65,6 +65,7 @@ rule train_segmentation:
         encoder=lookup(within=config, dpath="segmentation/encoder"),
         loss=lookup(within=config, dpath="segmentation/loss"),
         class_weights=lookup(within=config, dpath="segmentation/class_weights"),
+        sampling=lookup(within=config, dpath="segmentation/sampling"),
         budget=lookup(within=config, dpath="segmentation/budget"),
         epochs=lookup(within=config, dpath="segmentation/epochs"),
         steps=lookup(within=config, dpath="segmentation/steps"),
@@ -93,7 +94,7 @@ rule train_segmentation:
         "{input.encoder_weights:q} --mix {wildcards.mix:q} --mix-parts {params.parts:q} "
         "--architecture {wildcards.architecture:q} --legend {params.legend:q} --encoder "
         "{params.encoder:q} --loss {params.loss:q} --class-weights {params.class_weights:q} "
-        "--budget {params.budget:q} --epochs {params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
+        "--sampling {params.sampling:q} --budget {params.budget:q} --epochs {params.epochs:q} --steps {params.steps:q} --batch {params.batch:q} "
         "--learning-rate {params.learning_rate:q} --weight-decay {params.weight_decay:q} "
         "--schedule {params.schedule:q} --patience {params.patience:q} --stop-patience {params.stop_patience:q} "
         "--clip-norm {params.clip_norm:q} --seed {wildcards.seed:q} --device "

@@ -36,6 +36,7 @@ CHOICES = {
     ("gan", "conditional", "discriminator"): ("train-spade", "discriminator"),
     ("segmentation", "loss"): ("train-segmentation", "loss"),
     ("segmentation", "class_weights"): ("train-segmentation", "class_weights"),
+    ("segmentation", "sampling"): ("train-segmentation", "sampling"),
     ("segmentation", "budget"): ("train-segmentation", "budget"),
     ("segmentation", "labeller", "architecture"): ("train-segmentation", "architecture"),
     ("captions", "vllm", "dtype"): ("caption-vllm", "dtype"),

@@ -99,6 +99,7 @@ OVERLAYS: dict[str, dict[str, int]] = {
     "gan: {conditional: {slots: 1, kimg: 8, batch: 8}}": {},
     "segmentation: {learning_rate: 0.002}": AFTER_SEGMENTATION,
     "segmentation: {class_weights: balanced}": AFTER_SEGMENTATION,
+    "segmentation: {sampling: balanced}": AFTER_SEGMENTATION,
     "segmentation: {labeller: {flips: true}}": AFTER_LABELS,
     "captions: {percent_decimals: 1}": AFTER_CAPTIONS,
     "evaluation: {neighbours: 3}": {"measure_distances": 2, **END},

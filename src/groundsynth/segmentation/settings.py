@@ -8,6 +8,7 @@ from typing import Literal
 
 from groundsynth.segmentation.class_weights import ClassWeights
 from groundsynth.segmentation.losses import LossName
+from groundsynth.segmentation.sampling import Sampling
 
 Schedule = Literal["plateau", "cosine"]
 """``plateau`` (the paper): x 0.1 when the F1 stops rising; ``cosine``: down to 0 over the budget,
@@ -34,6 +35,8 @@ class Settings:
     precision: str
     class_weights: ClassWeights | None = None
     """``balanced``: classes weigh inversely to their share of the mix's pixels."""
+    sampling: Sampling = "uniform"
+    """``balanced``: equally many patches of each population of the mix in every batch."""
 
     def cosine_rate(self, step: int) -> float:
         """Learning rate of ``step`` in the schedule ``cosine``."""

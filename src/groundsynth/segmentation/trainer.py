@@ -21,10 +21,11 @@ from groundsynth.errors import TrainingError
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
 from groundsynth.segmentation.confusion import confusion_of
-from groundsynth.segmentation.data import Patches, read_batches, shuffled_batches
+from groundsynth.segmentation.data import Patches, read_batches
 from groundsynth.segmentation.losses import make_loss
 from groundsynth.segmentation.metrics import scores
 from groundsynth.segmentation.preprocessing import as_images, as_masks, augment, standardise
+from groundsynth.segmentation.sampling import training_batches
 from groundsynth.segmentation.settings import Settings
 
 SAVE_EVERY_SECONDS = 600.0
@@ -93,8 +94,9 @@ class Trainer:
 
     def take_steps(self, steps: int, after_step: Callable[[], None] = lambda: None) -> None:
         """Take ``steps`` steps from the present one on, with batches that are read ahead."""
-        order = shuffled_batches(
-            len(self.train),
+        order = training_batches(
+            self.train,
+            self.settings.sampling,
             self.settings.batch,
             self.settings.seed,
             self.step,

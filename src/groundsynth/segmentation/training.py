@@ -27,6 +27,7 @@ from groundsynth.segmentation.models import Description, save_model, sidecar_of
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.segmentation.populations import open_population
 from groundsynth.segmentation.quality import QualityCounts
+from groundsynth.segmentation.sampling import Sampling
 from groundsynth.segmentation.settings import Schedule, Settings, round_ends
 from groundsynth.segmentation.trainer import Trainer
 from groundsynth.tables import write_table
@@ -66,6 +67,7 @@ def train_segmentation(
     clip_norm: float,
     loss: LossName = "dice",
     class_weights: ClassWeights | None = None,
+    sampling: Sampling = "uniform",
     schedule: Schedule = "plateau",
     seed: int,
     device: str,
@@ -85,10 +87,12 @@ def train_segmentation(
     selection is read where they ask for selected samples. With the budget ``epochs`` a round is
     one pass over the mix; with ``steps`` all mixes take ``steps`` steps, in ``epochs`` rounds.
     Validation closes each round. The learning rate falls on a plateau of ``patience`` rounds, or
-    along a cosine. ``class_weights`` weigh the loss by the mix's masks. ``runtime`` is in minutes.
-    Writes the weights of the best round to ``model`` with a JSON sidecar, the training
-    ``history``, and ``confusion``: K x K pixel counts of each real test patch, and ``quality``:
-    what boundary F1 and calibration error of each derive from.
+    along a cosine. ``class_weights`` weigh the loss by the mix's masks; with the ``sampling``
+    ``balanced`` each batch takes equally many patches of every population, in rounds as long as
+    a pass over the mix would be. ``runtime`` is in minutes. Writes the weights of the best round
+    to ``model`` with a JSON sidecar, the training ``history``, and ``confusion``: K x K pixel
+    counts of each real test patch, and ``quality``: what boundary F1 and calibration error of
+    each derive from.
     """
     classes = Legend.from_json(legend).names
     chosen = Mix.from_parts(mix, mix_parts)
@@ -115,6 +119,7 @@ def train_segmentation(
         seed=seed,
         precision=precision,
         class_weights=class_weights,
+        sampling=sampling,
     )
     _check_batch(batch, len(splits["train"]))
     size = _checked_size(splits, architecture)
