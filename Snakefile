@@ -14,6 +14,7 @@ configfile: workflow.source_path("config/config.yaml")
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
+include: "rules/evaluated.smk"
 include: "rules/parameters.smk"
 include: "rules/targets.smk"
 include: "rules/sources.smk"

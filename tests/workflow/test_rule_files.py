@@ -9,7 +9,7 @@ import yaml
 from groundsynth.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = {"common.smk", "inputs.smk", "parameters.smk"}
+SHARED = {"common.smk", "inputs.smk", "evaluated.smk", "parameters.smk"}
 FILES = [path for path in sorted((ROOT / "rules").glob("*.smk")) if path.name not in SHARED]
 WITHOUT_COMMAND = {"targets.smk"}
 DIRECTIVES = ("output", "log", "benchmark", "conda", "threads", "resources", "params", "message")
