@@ -129,3 +129,8 @@ def projection_files():
     """Coordinates of the configured projections, where there is something to compare."""
     methods = config["evaluation"]["projections"] if SYNTHETIC else []
     return [f"results/projection/{method}.parquet" for method in methods]
+
+
+def report_files(wildcards):
+    """Input function: page and pictures, so that a finished run gets those of a later version."""
+    return rules.write_report.output
