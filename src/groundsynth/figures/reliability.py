@@ -35,7 +35,7 @@ def draw_reliability(qualities: Sequence[Path], classes: int) -> Figure:
     names = list(dict.fromkeys(name for found in counts.values() for name in found))
     colors = {name: SERIES_COLORS[n % len(SERIES_COLORS)] for n, name in enumerate(names)}
     below = 0.2 * -(-len(names) // 2)
-    figure, places = panels(len(counts), COLUMNS, panel_height=4.1 + below, panel_width=4.2)
+    figure, places = panels(len(counts), COLUMNS, panel_height=4.3 + below, panel_width=4.2)
     for axes, (mix, found) in zip(places, counts.items(), strict=True):
         axes.set_title(mix)
         _draw_mix(axes, found, colors)
@@ -71,7 +71,6 @@ def _draw_mix(axes: Axes, found: Mapping[str, np.ndarray], colors: Mapping[str, 
         axes.plot(*curve, "o-", markersize=3.5, color=colors[name], label=label, clip_on=False)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
-    axes.set_aspect("equal")
     axes.set_xlabel("probability of the predicted class (%)")
     axes.set_ylabel("right pixels (%)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)

@@ -11,7 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from groundsynth.evaluation.leaks import Yardstick, judge
 from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditions
@@ -483,6 +486,25 @@ def full_run(bare_run: Run) -> Run:
 def read_png(path: Path) -> np.ndarray:
     """uint8 [H, W, 3] of a PNG file."""
     return (imread(path)[..., :3] * 255).round().astype(np.uint8)
+
+
+def words_outside(figure: Figure) -> list[str]:
+    """Texts of a drawing that reach over its edge."""
+    FigureCanvasAgg(figure).draw()
+    shown = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in shown]
+    edge = figure.bbox
+    return [
+        text
+        for text, box in boxes
+        if min(box.x0, box.y0) < 0 or box.x1 > edge.width or box.y1 > edge.height
+    ]
+
+
+@pytest.fixture
+def clipped() -> Any:
+    """The function that lists the texts of a drawing that reach over its edge."""
+    return words_outside
 
 
 @pytest.fixture

@@ -23,13 +23,14 @@ def paint(run: Any, population: str) -> None:
 
 
 def test_samples_stand_beside_their_neighbours_in_order(
-    full_run: Any, tmp_path: Path, pixels: Any
+    full_run: Any, tmp_path: Path, pixels: Any, clipped: Any
 ) -> None:
     for population in ("real", "unconditional", "conditional"):
         paint(full_run, population)
     with styled():
         figure = draw_neighbours(full_run.neighbours, full_run.opened())
         save_figure(figure, tmp_path / "neighbours.png")
+        assert clipped(figure) == []
     drawn = [int(axes.get_images()[0].get_array()[0, 0, 0]) for axes in figure.axes]
     assert drawn == [15, 40, 0, 65, 50, 10, 5, 0, 10, 35, 50, 80]
     words = [text.get_text() for text in figure.findobj(Text) if text.get_text()]

@@ -40,6 +40,17 @@ def test_a_panel_a_mix_with_the_curves_of_its_models(
     assert (image == (0x00, 0x72, 0xB2)).all(axis=-1).sum() > 1000  # the curves
 
 
+@pytest.mark.parametrize(("mixes", "architectures"), [(1, 1), (2, 2), (6, 6)])
+def test_no_word_is_clipped(bare_run: Any, clipped: Any, mixes: int, architectures: int) -> None:
+    names = ("unet", "unetplusplus", "pan", "deeplabv3plus", "segformer", "fpn")
+    for mix in range(mixes):
+        for architecture in names[:architectures]:
+            name = f"real+synthetic300k+conditional{80 + mix}k"
+            bare_run.add_quality(name, architecture, 1, np.full((1, 3, BINS), 300.0))
+    with styled():
+        assert clipped(draw_reliability(bare_run.qualities, 3)) == []
+
+
 def test_seeds_are_counted_together_and_architectures_apart(bare_run: Any) -> None:
     counts = np.zeros((1, 3, BINS))
     counts[0, :, 9] = 200, 100, 125
