@@ -9,6 +9,7 @@ rule audit_leaks:
     output:
         table="results/audit/{population}.parquet",
         summary="results/audit/{population}.json",
+        neighbours="results/audit/{population}_neighbours.parquet",
     log:
         "logs/audit_leaks/{population}.log",
     benchmark:
@@ -20,7 +21,7 @@ rule audit_leaks:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        revision=1,
+        revision=2,
         options=options_of("evaluation/audit"),
     message:
         "Looking for copied training patches among the {wildcards.population} samples"
@@ -28,4 +29,4 @@ rule audit_leaks:
         "python -m groundsynth audit-leaks --real {input.real:q} --real-indices "
         "{input.real_indices:q} --synthetic {input.synthetic:q} --population "
         "{wildcards.population:q} {params.options:q} --output {output.table:q} "
-        "--summary {output.summary:q} > {log:q} 2>&1"
+        "--summary {output.summary:q} --neighbours {output.neighbours:q} > {log:q} 2>&1"

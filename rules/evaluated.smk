@@ -101,6 +101,13 @@ def audit_files(ending):
     return [f"results/audit/{population}.{ending}" for population in SYNTHETIC]
 
 
+def neighbour_files():
+    """The shown samples of each synthetic population with their nearest training patches."""
+    return [
+        f"results/audit/{population}_neighbours.parquet" for population in SYNTHETIC
+    ]
+
+
 def shards_if(population, files):
     """The files of a population, or none where no samples are drawn."""
     return files(population) if population in SYNTHETIC else []
@@ -122,3 +129,8 @@ def projection_files():
     """Coordinates of the configured projections, where there is something to compare."""
     methods = config["evaluation"]["projections"] if SYNTHETIC else []
     return [f"results/projection/{method}.parquet" for method in methods]
+
+
+def report_files(wildcards):
+    """Input function: page and pictures, so that a finished run gets those of a later version."""
+    return rules.write_report.output

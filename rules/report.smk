@@ -16,11 +16,13 @@ rule write_report:
         groundings=grounding_files(),
         compositions=tables_of("composition", POPULATIONS),
         confusions=cells_of("confusion.parquet"),
+        qualities=cells_of("quality.parquet"),
         histories=history_files(),
         strips=generator_files("progress.png"),
         generators=generator_files("generator.json"),
         coordinates=projection_files(),
         audits=audit_files("parquet"),
+        neighbours=neighbour_files(),
         patches="results/patches/index.parquet",
         tables=rules.make_tables.output,
         study_tables=study_tables(),
@@ -87,6 +89,11 @@ rule write_report:
             caption="report/confusion.rst",
             category="Segmentation",
         ),
+        reliability=report(
+            "results/figures/reliability.png",
+            caption="report/reliability.rst",
+            category="Segmentation",
+        ),
         projections=report(
             "results/figures/projections.png",
             caption="report/projections.rst",
@@ -102,6 +109,11 @@ rule write_report:
             caption="report/leaks.rst",
             category="Evaluation",
         ),
+        neighbours=report(
+            "results/figures/neighbours.png",
+            caption="report/neighbours.rst",
+            category="Evaluation",
+        ),
     log:
         "logs/write_report.log",
     benchmark:
@@ -113,7 +125,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=7,
+        revision=8,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
@@ -131,9 +143,11 @@ rule write_report:
         "--conditional-masks {input.conditional_masks:q} --conditional-indices "
         "{input.conditional_indices:q} --captions {input.captions:q} --groundings "
         "{input.groundings:q} --compositions "
-        "{input.compositions:q} --confusions {input.confusions:q} --histories {input.histories:q} "
+        "{input.compositions:q} --confusions {input.confusions:q} --qualities {input.qualities:q} "
+        "--histories {input.histories:q} "
         "--strips {input.strips:q} --generators {input.generators:q} --coordinates "
-        "{input.coordinates:q} --audits {input.audits:q} --patches {input.patches:q} --legend "
+        "{input.coordinates:q} --audits {input.audits:q} --neighbours {input.neighbours:q} "
+        "--patches {input.patches:q} --legend "
         "{params.legend:q} --rows {params.rows:q} --seed {params.seed:q} --tables {input.tables:q} "
         "{input.study_tables:q} --study-figures {input.study_figures:q} --funnel {input.funnel:q} "
         "--splits {input.splits:q} --distances {input.distances:q} --measured {input.measured:q} "

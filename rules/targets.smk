@@ -61,4 +61,4 @@ rule studies:
 
 rule report:
     input:
-        "results/report/index.html",
+        report_files,

@@ -129,6 +129,14 @@ SCHEMAS: dict[str, pa.Schema] = {
         distance=pa.float32(),
         near_duplicate=pa.bool_(),
     ),
+    "neighbours": _schema(
+        population=TEXT,
+        id=TEXT,
+        nearer_percent=REAL,
+        rank=pa.int32(),
+        patch_id=TEXT,
+        distance=pa.float32(),
+    ),
     "history": _schema(step=WHOLE, images=WHOLE, seconds=REAL, name=TEXT, value=REAL),
 }
 

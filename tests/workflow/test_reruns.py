@@ -116,6 +116,14 @@ EDITS: dict[tuple[str, str, str], dict[str, int]] = {
         "compute_composition": 4,
         **AFTER_CAPTIONS,
     },
+    (
+        "rules/report.smk",
+        "    output:\n",
+        '    output:\n        new="results/figures/new.png",\n',
+    ): {
+        "write_report": 1,
+        "all": 1,
+    },
 }
 
 

@@ -15,6 +15,7 @@ from groundsynth.evaluation.feature_sets import Part, real_parts
 from groundsynth.evaluation.feature_tables import feature_model, read_features
 from groundsynth.evaluation.leaks import Scale, Yardstick, judge
 from groundsynth.evaluation.nearest import NearestSearch
+from groundsynth.evaluation.shown_neighbours import neighbour_columns
 from groundsynth.files import write_json
 from groundsynth.progress import Progress
 from groundsynth.provenance import provenance
@@ -46,6 +47,7 @@ def audit_leaks(
     block: int,
     output: Path,
     summary: Path,
+    neighbours: Path,
 ) -> None:
     """Find the nearest train patch of every sample, and say whether samples lie too near.
 
@@ -53,10 +55,11 @@ def audit_leaks(
     Euclidean between features standardised by the train split, so that each counts alike. The
     yardstick is the real test split's own distances to the train split: a sample nearer than their
     ``percentile`` (percent) is a near-duplicate. Mirrored or turned copies are not looked for.
-    Writes the table ``leak_audit`` (the samples, then the test patches as population ``real``) and
-    the ``summary`` (JSON). The search is exhaustive, compares ``block`` x ``block`` vectors at
-    once, and holds two tables of features in memory (at least 20,000 samples), however many
-    there are. Raises InputError
+    Writes the table ``leak_audit`` (the samples, then the test patches as population ``real``),
+    the ``summary`` (JSON), and the table ``neighbours``: the nearest train patches of a few
+    samples, chosen from the nearest to the farthest one. The search is exhaustive, compares
+    ``block`` x ``block`` vectors at once, and holds two tables of features in memory (at least
+    20,000 samples), however many there are. Raises InputError
     when features do not belong together, or the train or test split has none.
     """
     if not 0 < percentile <= 50 or block < 1:
@@ -84,6 +87,17 @@ def audit_leaks(
         "feature_model": model,
         "provenance": record,
     }
+    columns = neighbour_columns(
+        population,
+        samples.ids,
+        samples.distances,
+        _samples(synthetic),
+        train(),
+        scale=scale,
+        block=block,
+    )
+    limits = {"threshold": yardstick.threshold, "real_test": findings["quantiles"]["real_test"]}
+    write_table(neighbours, columns, "neighbours", {**record, **limits})
     write_json(summary, findings)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 
 class NearestSearch:
@@ -63,3 +64,28 @@ def nearest(
     for part in references:
         search.add(part)
     return search.distances, search.positions
+
+
+def several_nearest(
+    queries: np.ndarray, references: Iterable[np.ndarray], count: int, block: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances float64 [N, ``count``] of few ``queries`` to their nearest references, ascending.
+
+    And the numbers int64 of these references, counted over all parts; fewer columns where there
+    are fewer references. Every distance is taken from a difference of vectors, ``block``
+    references at once: exact, and for a handful of queries fast enough.
+    """
+    distances = np.zeros((len(queries), 0))
+    numbers = np.zeros((len(queries), 0), np.int64)
+    seen = 0
+    for part in references:
+        for start in range(0, len(part), block):
+            found = cdist(queries, part[start : start + block])
+            here = np.broadcast_to(seen + np.arange(found.shape[1]), found.shape)
+            distances = np.concatenate([distances, found], axis=1)
+            numbers = np.concatenate([numbers, here], axis=1)
+            order = distances.argsort(axis=1, kind="stable")[:, :count]
+            distances = np.take_along_axis(distances, order, axis=1)
+            numbers = np.take_along_axis(numbers, order, axis=1)
+            seen += found.shape[1]
+    return distances, numbers

@@ -43,6 +43,14 @@ PICTURES = {
         "Above, how far samples lie from the nearest training patch, beside the real test split, "
         "which no model has seen. Below, the closest pairs, the sample at the left.",
     ),
+    "neighbours": (
+        "Rows of a sample and the training patches nearest to it, with their distances.",
+        "Samples over the whole range of distances, from the one nearest to any training patch to "
+        "the farthest, each with its nearest training patches in the standardised features of the "
+        "extractor. A copy would be a row whose pictures can hardly be told apart; rows of other "
+        "landscapes are new. A conditional sample often lies near the patch whose map it was "
+        "drawn from (its map).",
+    ),
     "composition": (
         "Bars of the share of each land-cover class in each population.",
         "Share of each class in all labelled pixels of a population: plain bars are real, "
@@ -72,6 +80,14 @@ PICTURES = {
         "Confusion matrices of the segmentation models on the real test split.",
         "Rows are true classes, columns predictions; each row shows in percent where the pixels "
         "of a class go. The diagonal is the recall of the class.",
+    ),
+    "reliability": (
+        "Curves of the share of right pixels against the probability of the prediction, a panel a "
+        "mix.",
+        "How often the models are right on the real test split, against how sure they are: on the "
+        "dashed line as often as their probabilities say, below it they are too sure, above it too "
+        "cautious. A line is an architecture with all its seeds, its error the mean distance from "
+        "the dashed line over pixels; grey bars are the share of the pixels at each probability.",
     ),
     "projections": (
         "Points of all populations in the plane of a projection of their features.",

@@ -18,8 +18,10 @@ from groundsynth.figures.footprints import draw_footprints
 from groundsynth.figures.funnel import draw_funnel
 from groundsynth.figures.generator_curves import draw_generators
 from groundsynth.figures.leak_pictures import draw_leaks
+from groundsynth.figures.neighbour_pictures import draw_neighbours
 from groundsynth.figures.overview import draw_overview
 from groundsynth.figures.patch_sheet import draw_patches
+from groundsynth.figures.reliability import draw_reliability
 from groundsynth.figures.split_shares import draw_split_shares
 from groundsynth.figures.style import save_figure, styled
 from groundsynth.figures.training_curves import draw_histories
@@ -44,10 +46,12 @@ def draw_figures(
     groundings: list[Path],
     compositions: list[Path],
     confusions: list[Path],
+    qualities: list[Path],
     histories: list[Path],
     strips: list[Path],
     coordinates: list[Path],
     audits: list[Path],
+    neighbours: list[Path],
     patches: Path,
     funnel: Path,
     legend: dict[str, Any],
@@ -58,11 +62,12 @@ def draw_figures(
     """Draw the pictures of a run as PNG files into a folder; equal input gives equal bytes.
 
     overview, footprints, funnel, patches, split_shares, samples, generators, progress,
-    composition, histories, confusion, projections, captions, leaks. Reads shards of images uint8
-    (N, H, W, 3) and masks uint8 (N, H, W) by memory map, only what is drawn; every list but those
-    of the real patches may be empty, and a picture without content says so. ``strips`` are
-    pictures of the generators' trainings, ``patches`` is the index of all real patches, ``funnel``
-    the table of candidates (CSV), ``rows`` the number of rows of the overview.
+    composition, histories, confusion, reliability, projections, captions, leaks, neighbours.
+    Reads shards of images uint8 (N, H, W, 3) and masks uint8 (N, H, W) by memory map, only what is
+    drawn; every list but those of the real patches may be empty, and a picture without content
+    says so. ``strips`` are pictures of the generators' trainings, ``patches`` is the index of all
+    real patches, ``funnel`` the table of candidates (CSV), ``rows`` the number of rows of the
+    overview.
     """
     classes = Legend.from_json(legend)
     populations = DrawnPopulations(
@@ -87,9 +92,11 @@ def draw_figures(
         "composition": lambda: draw_composition(compositions, classes),
         "histories": lambda: draw_histories(histories),
         "confusion": lambda: draw_confusion(confusions, classes),
+        "reliability": lambda: draw_reliability(qualities, len(classes)),
         "projections": lambda: draw_projections(coordinates, seed),
         "captions": lambda: draw_captions(captions, groundings, classes),
         "leaks": lambda: draw_leaks(audits, populations),
+        "neighbours": lambda: draw_neighbours(neighbours, populations),
     }
     paths = {name: folder / f"{name}.png" for name in figures}
     with styled(), Progress("figures", len(figures), "figure") as progress:

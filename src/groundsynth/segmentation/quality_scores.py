@@ -22,16 +22,31 @@ def read_qualities(paths: Sequence[Path], classes: int) -> dict[Key, dict[str, f
 
     Raises InputError for a table without rows or of another legend.
     """
-    return dict(_read_quality(path, classes) for path in paths)
+    return {
+        key: {
+            "boundary_f1": boundary_f1(boundaries),
+            "calibration_error": expected_calibration_error(calibration),
+        }
+        for key, boundaries, calibration in (_summed(path, classes) for path in paths)
+    }
 
 
-def _read_quality(path: Path, classes: int) -> tuple[Key, dict[str, float | None]]:
+def calibration_counts(paths: Sequence[Path], classes: int) -> dict[Key, np.ndarray]:
+    """Cell -> its counts of calibration float64 [3, BINS] over all its patches.
+
+    Raises InputError as ``read_qualities`` does.
+    """
+    return {key: calibration for key, _, calibration in (_summed(p, classes) for p in paths)}
+
+
+def _summed(path: Path, classes: int) -> tuple[Key, np.ndarray, np.ndarray]:
+    """A cell, and the counts of its patches summed: boundaries [4, K], calibration [3, BINS]."""
     table = read_table(path, "quality")
     if not len(table):
         raise InputError(
             f"{path} holds no test patch; give the test split a larger fraction and run again."
         )
-    summed = {}
+    sums = []
     for name, parts, width in (("boundaries", 4, classes), ("calibration", 3, BINS)):
         flat = table[name].combine_chunks().flatten().to_numpy()
         if len(flat) != len(table) * parts * width:
@@ -39,12 +54,9 @@ def _read_quality(path: Path, classes: int) -> tuple[Key, dict[str, float | None
                 f"{path} does not hold {parts} x {width} counts a patch; it was made with another "
                 "legend or version: run the stage that writes it again."
             )
-        summed[name] = flat.reshape(-1, parts, width).sum(axis=0, dtype=np.float64)
-    key = tuple(table[name][0].as_py() for name in ("mix", "architecture", "seed"))
-    return key, {
-        "boundary_f1": boundary_f1(summed["boundaries"]),
-        "calibration_error": expected_calibration_error(summed["calibration"]),
-    }
+        sums.append(flat.reshape(-1, parts, width).sum(axis=0, dtype=np.float64))
+    mix, architecture, seed = (table[name][0].as_py() for name in ("mix", "architecture", "seed"))
+    return (mix, architecture, seed), sums[0], sums[1]
 
 
 def boundary_f1(counts: np.ndarray) -> float | None:

@@ -17,7 +17,7 @@ from groundsynth.evaluation.leak_audit import audit_leaks
 from groundsynth.evaluation.leaks import Scale, Yardstick, judge
 from groundsynth.evaluation.nearest import NearestSearch, nearest
 from groundsynth.segmentation.architectures import build_model
-from groundsynth.tables import SCHEMAS, write_table
+from groundsynth.tables import SCHEMAS, read_provenance, write_table
 
 WIDTH = 24
 SPLITS = ["train"] * 4 + ["test"] + ["validation"]
@@ -65,6 +65,7 @@ def run(tmp_path: Path) -> dict[str, Any]:
         "block": 7,
         "output": tmp_path / "audit.parquet",
         "summary": tmp_path / "audit.json",
+        "neighbours": tmp_path / "neighbours.parquet",
     }
 
 
@@ -104,13 +105,35 @@ def test_every_nearest_patch_is_the_one_of_the_train_split(run: dict[str, Any]) 
     )
 
 
+def test_shown_samples_have_the_neighbours_that_the_audit_found(run: dict[str, Any]) -> None:
+    rows, summary = audited(run)
+    samples = {row["id"]: row for row in rows if row["population"] == "conditional"}
+    shown = pq.read_table(run["neighbours"]).to_pylist()
+    first = [row for row in shown if row["rank"] == 1]
+    assert len(shown) == 5 * 4
+    for row in first:
+        audit = samples[row["id"]]
+        assert row["patch_id"] == audit["nearest_patch_id"]
+        assert row["distance"] == pytest.approx(audit["distance"], rel=1e-5)
+    distances = sorted(row["distance"] for row in samples.values())
+    expected = [distances[n] for n in (0, 15, 30, 44, 59)]
+    assert [samples[row["id"]]["distance"] for row in first] == expected
+    ranked = np.array([row["distance"] for row in shown]).reshape(5, 4)
+    assert (np.diff(ranked, axis=1) > 0).all()
+    record = read_provenance(run["neighbours"])
+    assert record["threshold"] == summary["threshold"]
+    assert record["real_test"]["median"] == summary["quantiles"]["real_test"]["median"]
+
+
 def test_shards_without_patches_change_nothing(run: dict[str, Any], tmp_path: Path) -> None:
     whole = audited(run)
     index, table = write_real(tmp_path, "empty", np.zeros((0, WIDTH), np.float32))
     run["real"].insert(1, table)
     run["real_indices"].insert(1, index)
+    shown = pq.read_table(run["neighbours"]).to_pylist()
     rows, summary = audited(run)
     assert rows == whole[0]
+    assert pq.read_table(run["neighbours"]).to_pylist() == shown
     assert summary["train_patches"] == whole[1]["train_patches"]
 
 
@@ -237,6 +260,7 @@ def test_refusals(run: dict[str, Any], tmp_path: Path) -> None:
         audit_leaks(**run | {"synthetic": [wrong]})
     assert not run["output"].exists()
     assert not run["summary"].exists()
+    assert not run["neighbours"].exists()
 
 
 def test_memorised_images_are_found_from_their_pixels(tmp_path: Path) -> None:
@@ -271,6 +295,7 @@ def test_memorised_images_are_found_from_their_pixels(tmp_path: Path) -> None:
             "block": 64,
             "output": tmp_path / "audit.parquet",
             "summary": tmp_path / "audit.json",
+            "neighbours": tmp_path / "neighbours.parquet",
         }
     )
     near = {int(r["id"][-2:]): r["nearest_patch_id"] for r in rows if r["near_duplicate"]}

@@ -11,7 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from groundsynth.evaluation.leaks import Yardstick, judge
 from groundsynth.figures.drawn_populations import DrawnPopulations, read_conditions
@@ -19,6 +22,7 @@ from groundsynth.files import write_json
 from groundsynth.gan.snapshots import Snapshots
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.populations import open_population
+from groundsynth.segmentation.quality_scores import BINS
 from groundsynth.shards import write_array
 from groundsynth.tables import composition_schema, write_table
 
@@ -84,6 +88,7 @@ class Run:
     groundings: list[Path] = field(default_factory=list)
     selections: list[Path] = field(default_factory=list)
     audits: list[Path] = field(default_factory=list)
+    neighbours: list[Path] = field(default_factory=list)
     audit_summaries: list[Path] = field(default_factory=list)
 
     def figure_inputs(self) -> dict[str, Any]:
@@ -94,7 +99,7 @@ class Run:
             for kind in ("images", "masks", "indices")
         }
         lists = ("captions", "compositions", "confusions", "histories", "coordinates", "strips")
-        lists += ("audits", "groundings")
+        lists += ("audits", "groundings", "qualities", "neighbours")
         return {
             **named,
             **{name: getattr(self, name) for name in lists},
@@ -258,6 +263,21 @@ class Run:
         self.add_history(folder / "history.parquet", loss=[1, 0.5], f1=[0.2, 0.6], iou=[0.1, 0.4])
         return folder / "confusion.parquet"
 
+    def add_quality(self, mix: str, architecture: str, seed: int, calibration: np.ndarray) -> None:
+        """What a test of a model measured beside its confusion: calibration [N, 3, BINS]."""
+        rows = len(calibration)
+        columns = {
+            "architecture": [architecture] * rows,
+            "mix": [mix] * rows,
+            "seed": [seed] * rows,
+            "patch_id": [f"p{n}" for n in range(rows)],
+            "boundaries": [[1] * 12] * rows,
+            "calibration": calibration.reshape(rows, -1).tolist(),
+        }
+        path = self.folder / f"results/segmentation/{mix}/{architecture}/{seed}/quality.parquet"
+        write_table(path, columns, "quality", {})
+        self.qualities.append(path)
+
     def add_history(self, path: Path, **series: list[float]) -> None:
         """A training history with the given figures at steps 1, 2, ..."""
         rows = [(n + 1, name, v) for name, values in series.items() for n, v in enumerate(values)]
@@ -369,11 +389,34 @@ class Run:
         self.audits.append(path)
         self.audit_summaries.append(path.with_suffix(".json"))
 
+    def add_neighbours(self, population: str, nearest: dict[int, list[tuple[int, float]]]) -> None:
+        """Samples, from the nearest on: their numbers, and numbers and distances of patches."""
+        ids, real = self.ids[population], self.ids["real"]
+        rows = [
+            (ids[sample], 100 * place / (len(nearest) - 1), rank, real[patch], distance)
+            for place, (sample, found) in enumerate(nearest.items())
+            for rank, (patch, distance) in enumerate(found, 1)
+        ]
+        names = ("id", "nearer_percent", "rank", "patch_id", "distance")
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        path = self.folder / f"results/audit/{population}_neighbours.parquet"
+        record = {"threshold": 1.0, "real_test": {"median": 2.0}}
+        everyone = [population] * len(rows)
+        write_table(path, {"population": everyone, **columns}, "neighbours", record)
+        self.neighbours.append(path)
+
     def add_log(self, name: str, **timing: Any) -> None:
         """A log that ends in its timing line."""
         path = self.folder / "logs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"working\nmore\ntiming: {json.dumps(timing)}\n", "utf-8")
+
+
+def made_up_calibration(honest: bool) -> np.ndarray:
+    """Counts [2, 3, BINS] of two patches: right as often as said, or half as often."""
+    pixels = np.full(BINS, 300.0)
+    sure = pixels * (np.arange(BINS) + 0.5) / BINS
+    return np.stack([[pixels, sure if honest else sure / 2, sure]] * 2)
 
 
 def counts(captions: int, unique: int) -> dict[str, Any]:
@@ -421,6 +464,7 @@ def full_run(bare_run: Run) -> Run:
     random = np.random.default_rng(3)
     for mix in ("real", "real+synthetic"):
         bare_run.add_cell(mix, "unet", 1, random.integers(1, 50, (3, 3, 3)))
+        bare_run.add_quality(mix, "unet", 1, made_up_calibration(mix == "real"))
     losses = {"generator_loss": [1.0, 0.8], "discriminator_loss": [1.2, 1.1]}
     bare_run.add_generator("unconditional", 0, {**losses, "augment_p": [0.0, 0.1]})
     plateau = {"stopped_by": "plateau", "kept_images": 8, "features": "random convolutions 1"}
@@ -434,12 +478,33 @@ def full_run(bare_run: Run) -> Run:
     bare_run.add_projection("umap")
     bare_run.add_audit("unconditional", [4.0, 0.5, 2.5, 3.0, 2.0, 3.5, 6.0, 5.0])
     bare_run.add_audit("conditional", [0.01, 0.5, 0.75, 0.9, 0.8, 0.7, 0.6, 0.02])
+    bare_run.add_neighbours("unconditional", {1: [(4, 0.5), (0, 3.0)], 6: [(5, 6.0), (1, 7.5)]})
+    bare_run.add_neighbours("conditional", {0: [(0, 0.01), (1, 2.5)], 3: [(5, 0.9), (8, 1.1)]})
     return bare_run
 
 
 def read_png(path: Path) -> np.ndarray:
     """uint8 [H, W, 3] of a PNG file."""
     return (imread(path)[..., :3] * 255).round().astype(np.uint8)
+
+
+def words_outside(figure: Figure) -> list[str]:
+    """Texts of a drawing that reach over its edge."""
+    FigureCanvasAgg(figure).draw()
+    shown = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in shown]
+    edge = figure.bbox
+    return [
+        text
+        for text, box in boxes
+        if min(box.x0, box.y0) < 0 or box.x1 > edge.width or box.y1 > edge.height
+    ]
+
+
+@pytest.fixture
+def clipped() -> Any:
+    """The function that lists the texts of a drawing that reach over its edge."""
+    return words_outside
 
 
 @pytest.fixture

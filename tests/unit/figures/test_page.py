@@ -85,8 +85,8 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
     (folder / "patches/distances.csv").write_text(DISTANCES)
     (folder / "patches/splits.csv").write_text(SPLITS)
     with styled():
-        save_figure(nothing_to_draw("Nothing."), folder / "figures/overview.png")
-        save_figure(nothing_to_draw("Nothing."), folder / "figures/confusion.png")
+        for picture in ("overview", "confusion", "reliability", "neighbours"):
+            save_figure(nothing_to_draw("Nothing."), folder / f"figures/{picture}.png")
     inputs: dict[str, Any] = {
         "tables": sorted((folder / "tables").iterdir()),
         "figures": sorted((folder / "figures").iterdir()),
@@ -138,7 +138,7 @@ def test_pictures_are_embedded_with_alternative_texts_and_sizes(
     reported: tuple[Page, Any, str],
 ) -> None:
     page, _, _ = reported
-    assert len(page.images) == 2
+    assert len(page.images) == 4
     for image in page.images:
         assert (image["src"] or "").startswith("data:image/png;base64,iVBOR")
         assert len(image["alt"] or "") > 30

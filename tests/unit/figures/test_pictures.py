@@ -50,9 +50,11 @@ NAMES = {
     "composition",
     "histories",
     "confusion",
+    "reliability",
     "projections",
     "captions",
     "leaks",
+    "neighbours",
 }
 Pixels = Callable[[Path], np.ndarray]
 
@@ -106,7 +108,8 @@ def test_a_run_of_real_patches_alone_says_what_is_missing(
 ) -> None:
     folder = draw(bare_run, legend, tmp_path / "f")
     assert {path.stem for path in folder.iterdir()} == NAMES
-    for name in ("generators", "progress", "histories", "confusion", "projections"):
+    absent = ("generators", "progress", "histories", "confusion", "reliability", "projections")
+    for name in (*absent, "leaks", "neighbours"):
         image = pixels(folder / f"{name}.png")
         assert image.shape[:2] == (320, 2400)
         assert (image < 200).any()  # a sentence stands there

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from groundsynth.segmentation.populations import Population, open_population
 from groundsynth.shards import write_array
 from groundsynth.tables import write_table
 
@@ -93,6 +94,17 @@ def populations(tmp_path: Path) -> dict[str, list[Path]]:
         for population, count in counts.items()
         for kind, paths in write_population(tmp_path, population, count).items()
     }
+
+
+@pytest.fixture
+def real_patches(tmp_path: Path) -> Callable[..., Population]:
+    """Function that gives six real patches: four for training, one to validate, one to test."""
+
+    def make(size: int, classes: int) -> Population:
+        paths = write_population(tmp_path, "real", 6, classes, size)
+        return open_population(paths["images"], paths["masks"], paths["indices"], real=True)
+
+    return make
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The six architectures train one step and infer; what does not fit is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -13,33 +15,54 @@ from groundsynth.segmentation.architectures import (
     build_model,
     load_encoder_weights,
 )
+from groundsynth.segmentation.confusion import confusion_of
+from groundsynth.segmentation.data import split_of
 from groundsynth.segmentation.encoder_weights import fetch_encoder
-from groundsynth.segmentation.losses import make_loss
+from groundsynth.segmentation.inference import predict
+from groundsynth.segmentation.models import Description
 from groundsynth.segmentation.patch_sizes import SMALLEST, check_patch_size
+from groundsynth.segmentation.populations import Population
+from groundsynth.segmentation.settings import Settings
+from groundsynth.segmentation.trainer import Trainer
 
-ENCODER = "tu-mobilenetv3_small_050"
+ENCODER, FAMILY = "tu-mobilenetv3_small_050", "efficientnet-b0"
+CPU = torch.device("cpu")
 
 
 def test_sizes_are_known_for_every_architecture() -> None:
     assert set(SMALLEST) == set(ARCHITECTURES)
 
 
+@pytest.mark.parametrize("size", [128, 256])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_one_step_and_inference_at_128_pixels_with_five_classes(architecture: str) -> None:
-    check_patch_size(architecture, 128)
+def test_a_step_and_inference_at_both_sizes_with_five_classes(
+    architecture: str, size: int, real_patches: Callable[..., Population]
+) -> None:
+    """With the smallest encoder of the family that the paper's is the largest of."""
+    check_patch_size(architecture, size)
+    real = real_patches(size, 5)
+    splits = {name: split_of(real, name) for name in ("train", "validation", "test")}
     torch.manual_seed(0)
-    model = build_model(architecture, ENCODER, 5)
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
-    images, truth = torch.rand(2, 3, 128, 128), torch.randint(0, 5, (2, 128, 128))
+    model = build_model(architecture, FAMILY, 5)
     before = [p.detach().clone() for p in model.parameters()]
-    loss = make_loss("dice")(model(images), truth)
-    loss.backward()
-    optimizer.step()
-    assert torch.isfinite(loss)
+    settings = Settings((1,), 2, 1e-3, "plateau", 0.01, 3, 5, 1.0, "dice", 1, "float32")
+    training = Trainer(model, splits["train"], splits["validation"], 5, settings, CPU)
+    training.take_steps(1)
+    assert training.step == 1
+    assert 0 < float(training.loss_sum) < 2
     moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
     assert sum(moved) > 0.9 * len(moved)
-    with torch.inference_mode():
-        assert model.eval()(images).shape == (2, 5, 128, 128)
+    counts = confusion_of(
+        model, splits["test"], classes=5, batch=1, device=CPU, precision="float32"
+    )
+    assert counts.shape == (1, 5, 5)
+    assert counts.sum() == size * (size - 3)  # all labelled pixels
+    about = Description(architecture, FAMILY, tuple("abcde"), "real", {"real": True}, 1, size, 0.0)
+    images = np.array(real.images.arrays[0][:2])
+    labels, confidence = predict(model, about, images, device=CPU, precision="float32")
+    assert labels.shape == (2, size, size)
+    assert labels.max() < 5
+    assert ((confidence > 0.2) & (confidence <= 1)).all()  # five classes: a fifth at least
 
 
 @pytest.mark.parametrize("architecture", [name for name in SMALLEST if name != "pan"])
