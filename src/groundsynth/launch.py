@@ -15,12 +15,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
+from groundsynth.configuration import check_configuration
+from groundsynth.configuration_files import SCHEMA, overlaid
 from groundsynth.errors import GroundsynthError, InputError, StateError
 from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
+from groundsynth.sources.area import tiles_of_configured
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVING_SECONDS = 10.0
@@ -57,6 +60,8 @@ def launch(
         )
     folder = (directory or configuration.parent).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if not any(word.startswith(("--config", "-C")) for word in words):  # which may change all
+        _check(configuration.resolve(), folder)
     started = time.time()
     with only_launch(folder) as (lock, killed_here):
         command = [
@@ -71,6 +76,18 @@ def launch(
     if code == 0 and not words:
         _say_result(folder, started)
     return code
+
+
+def _check(configuration: Path, folder: Path) -> None:
+    """Raise GroundsynthError for what cannot work, before Snakemake takes its seconds to start.
+
+    The Snakefile checks the same, for those who start Snakemake themselves.
+    """
+    config = overlaid([configuration])
+    with chdir(folder):  # relative paths count from the run's folder
+        check_configuration(config, SCHEMA)
+        if config["source"]["kind"] != "rasters":
+            tiles_of_configured(config["source"]["area"])
 
 
 def _lock(descriptor: int, folder: Path) -> None:
