@@ -7,8 +7,8 @@ One folder belongs to one job (``work/<rule>/<wildcards>``). It carries
 - whatever the job saves (checkpoints, finished parts), removed when the output is in place.
 
 A job asks ``should_stop()`` at each safe point: it is true when a signal asked the job to leave
-(SIGTERM, SIGUSR1, SIGINT), when its time slot is spent, or when it stood still so long that
-another process took its lease.
+(SIGTERM, SIGUSR1, and SIGINT unless the job was started with it ignored), when its time slot is
+spent, or when it stood still so long that another process took its lease.
 """
 
 from __future__ import annotations
@@ -136,12 +136,22 @@ def follow_state(folder: Path, stop_after: float | None = None) -> Iterator[RunS
 
 @contextmanager
 def _signals_to(state: RunState) -> Iterator[None]:
-    previous = {number: signal.signal(number, state._receive) for number in SIGNALS}
+    previous = {number: signal.signal(number, state._receive) for number in _heeded()}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that ask this process to leave.
+
+    A shell without job control starts background jobs with SIGINT ignored, so that an interrupt
+    of what runs in front passes them by: a driver that goes on must not lose its trainings.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    return [number for number in SIGNALS if number != signal.SIGINT or not ignored]
 
 
 def _enter_lease(stack: ExitStack, state: RunState) -> bool:
