@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from groundsynth.attempt_log import take_over_attempts
 from groundsynth.errors import GroundsynthError, StateError
 from groundsynth.files import write_json
 from groundsynth.fingerprint import changes, fingerprint
@@ -113,6 +114,7 @@ def open_state(
     with _signals_to(state), ExitStack() as stack:
         stack.callback(_remove_if_empty, folder)
         waited = _enter_lease(stack, state)
+        take_over_attempts(waited)
         if waited and outputs and all(path.exists() for path in outputs):
             state.finished_elsewhere = True
         else:

@@ -69,3 +69,13 @@ def test_killed_and_started_again_until_done(
     assert not processes_in(run)
     assert not differing(run, micro_run)
     assert not leftovers(run)
+    first, *others = openings(run / "logs" / "train_stylegan.log")
+    assert first.startswith("== attempt 1, ")
+    assert others[0].startswith("== attempt 2, ")
+    assert not openings(run / "logs" / "write_report.log")
+
+
+def openings(log: Path) -> list[str]:
+    """The lines that attempts open with."""
+    lines = log.read_text("utf-8").splitlines()
+    return [line for line in lines if line.startswith("== attempt ")]

@@ -18,10 +18,13 @@ JOB = Path(__file__).with_name("counting_job.py")
 class Job:
     """A counting job in a process of its own; SIGINT reaches it unless it is to be ignored."""
 
-    def __init__(self, folder: Path, *options: str, ignoring: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *options: str, ignoring: bool = False, log: str | None = None
+    ) -> None:
         self.state, self.output = folder / "state", folder / "output.json"
         self.hold = folder / "hold"
-        self.errors = folder / f"errors-{time.monotonic_ns()}.log"
+        self.errors = folder / (log or f"errors-{time.monotonic_ns()}.log")
+        self.errors.unlink(missing_ok=True)  # as Snakemake does before each attempt
         words = ["--state", str(self.state), "--output", str(self.output), *options]
         with self.errors.open("wb") as stream:
             self.process = subprocess.Popen(
@@ -80,15 +83,17 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Job]]:
     """Start a counting job on one state folder; ``holding=True`` keeps it at work.
 
     ``ignoring=True`` starts it as a script starts what it puts in the background: with SIGINT
-    ignored.
+    ignored. ``log`` is the name of its log, which is made anew.
     """
     jobs: list[Job] = []
 
-    def start_job(*options: str, holding: bool = False, ignoring: bool = False) -> Job:
+    def start_job(
+        *options: str, holding: bool = False, ignoring: bool = False, log: str | None = None
+    ) -> Job:
         if holding:
             (tmp_path / "hold").touch()
             options = (*options, "--hold", str(tmp_path / "hold"))
-        jobs.append(Job(tmp_path, *options, ignoring=ignoring))
+        jobs.append(Job(tmp_path, *options, ignoring=ignoring, log=log))
         return jobs[-1]
 
     yield start_job
