@@ -36,7 +36,7 @@ def begin_attempt(verb: str) -> None:
     log = _log_of_this_process()
     if log is None or not _is_own(log) or os.environ.get("RANK", "0") != "0":
         return
-    number = 1 + sum(path.read_bytes().count(OPENING) for path in _earlier(log))
+    number = 1 + sum(_lines(path).count(OPENING) for path in _earlier(log))
     now, host = datetime.now(UTC), os.uname().nodename
     job = os.environ.get("SLURM_JOB_ID")
     about = f"{number}, {now:%Y-%m-%d %H:%M:%S} UTC: {verb} on {host}, process {os.getpid()}"
@@ -70,8 +70,8 @@ def take_over_attempts(waited: bool) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with suppress(OSError):  # a log is not worth a training: the second names stay
-        said = [path.read_bytes() for path in (*earlier, Path(f"/proc/self/fd/{STDERR}"))]
-        lines = b"".join(said)
+        own = Path(f"/proc/self/fd/{STDERR}").read_bytes()
+        lines = b"".join(_lines(path) for path in earlier) + own
         written = os.pwrite(STDERR, lines, 0)
         os.lseek(STDERR, written, os.SEEK_SET)
         for path in earlier if written == len(lines) else ():  # else the disk is full
@@ -116,6 +116,14 @@ def _earlier(log: Path) -> list[Path]:
     """Second names of earlier attempts' logs; a later attempt waits for this one."""
     names = _second_names(log)
     return names[: next((place for place, name in enumerate(names) if _is_own(name)), len(names))]
+
+
+def _lines(path: Path) -> bytes:
+    """What an attempt said; nothing where it has just ended well and removed the name."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _is_own(path: Path) -> bool:

@@ -160,6 +160,18 @@ def test_what_cannot_be_taken_over_stays(tmp_path: Path, monkeypatch: pytest.Mon
     assert not earlier.exists()
 
 
+def test_a_name_that_is_just_removed_is_passed_over(tmp_path: Path) -> None:
+    gone = tmp_path / f"{LOG}.20251231T235959.000000Z.node17.5"
+    gone.symlink_to(tmp_path / "nowhere")
+    (tmp_path / f"{LOG}.20251231T235959.000001Z.node17.6").write_text("why it died\n")
+    with logging_to(tmp_path / LOG):
+        begin_attempt("count")
+        take_over_attempts(waited=False)
+        end_attempt()
+    assert (tmp_path / LOG).read_text() == "why it died\n"
+    assert [path.name for path in tmp_path.glob("count.log*")] == [LOG]
+
+
 @pytest.mark.parametrize("waited", [True, False])
 def test_who_was_waited_for_has_time_for_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited: bool
