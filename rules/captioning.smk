@@ -166,6 +166,7 @@ rule caption_openai:
         ),
         max_bad_percent=execution("max_bad_percent"),
         requests=execution("openai"),
+        needs_key=wants_key,
         keep_state=execution("keep_state"),
     message:
         "Captioning {wildcards.population} {wildcards.shard} ({wildcards.captioner})"
@@ -177,6 +178,7 @@ rule caption_openai:
         "{params.percent_decimals:q} --seed {params.seed:q} --base-url {params.base_url:q} "
         "--served-model {params.served_model:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --retry {params.retry:q} --max-bad-percent "
-        "{params.max_bad_percent:q} {params.options:q} {params.requests:q} --state "
+        "{params.max_bad_percent:q} {params.options:q} {params.requests:q} --needs-key "
+        "{params.needs_key:q} --state "
         "work/caption_openai/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
         "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"

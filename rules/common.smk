@@ -1,8 +1,11 @@
 """What the rules share: validation, shell prefix, what a run consists of."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
+
+from snakemake.logging import logger
 
 SOURCE_FOLDER = Path(str(workflow.basedir), "src")
 sys.path.insert(0, str(SOURCE_FOLDER))
@@ -68,10 +71,16 @@ NEEDS_KEY = [
     if config["captions"]["captioner_definitions"][name].get("needs_key")
 ]
 
-if NEEDS_KEY:
+if NEEDS_KEY and os.environ.get("OPENAI_API_KEY"):
 
     envvars:
         "OPENAI_API_KEY",
+
+elif NEEDS_KEY and workflow.is_main_process:
+    logger.warning(
+        f"OPENAI_API_KEY is not set: captions by {', '.join(NEEDS_KEY)} will fail, "
+        "and what needs them waits; set it and start again for them."
+    )
 
 
 wildcard_constraints:

@@ -129,6 +129,15 @@ def captioner_value(key):
     return lambda wildcards: definitions[wildcards.captioner][key]
 
 
+def wants_key(wildcards, threads):
+    """Params function: whether the server of the wildcards' captioner wants a key.
+
+    Like ``execution`` it asks for the threads: a change reruns nothing.
+    """
+    definition = config["captions"]["captioner_definitions"][wildcards.captioner]
+    return definition.get("needs_key", False)
+
+
 def model_value(key):
     """Params function: a value of the model that the wildcards name, or their captioner uses."""
 

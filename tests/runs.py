@@ -86,6 +86,7 @@ def differing(run: Path, other: Path) -> list[str]:
 
 
 def leftovers(run: Path) -> list[Path]:
-    """Saved states and half-written files that a finished run should not have."""
+    """Saved states, half-written files and second names of logs, which no finished run has."""
     parts = [path for path in run.rglob("*.part*") if ".snakemake" not in path.parts]
+    parts += (run / "logs").rglob("*.log.*")
     return parts + [path for path in (run / "work").rglob("*") if path.is_file()]

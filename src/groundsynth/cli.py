@@ -23,6 +23,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from groundsynth import __version__
+from groundsynth.attempt_log import begin_attempt, end_attempt
 from groundsynth.errors import GroundsynthError
 from groundsynth.verbs import VERBS
 
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, words: list[str]) -> int:
     started = time.monotonic()
+    if resumable := "--state" in words:
+        begin_attempt(verb)
     try:
         function = load_verb(verb)  # takes seconds, in which an interrupt may come too
         imported = time.monotonic()
@@ -70,6 +73,8 @@ def _run(verb: str, words: list[str]) -> int:
     }
     if not sys.stderr.isatty():  # a log: the ledger of the report reads it
         print(TIMING + json.dumps(record), file=sys.stderr)
+    if resumable:
+        end_attempt()
     return 0
 
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from groundsynth.configuration import check_configuration
+from groundsynth.configuration_files import SCHEMA, overlaid
 from groundsynth.errors import ConfigurationError
 from groundsynth.sources.area import tiles_of_configured
 from groundsynth.sources.grid import TILE_PIXELS
@@ -49,6 +49,7 @@ def estimate(*, configuration: list[Path], patches: int | None = None) -> None:
     is the expected number of real patches, where it is known.
     """
     merged = merged_configuration(configuration)
+    check_configuration(merged, SCHEMA)  # its sentence within a second, not after Snakemake's start
     print(report(estimated(*planned(merged), merged, patches), patches is None))
 
 
@@ -57,25 +58,7 @@ def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:
 
     Relative paths become absolute: in a run they count from the overlay's folder.
     """
-    merged: dict[str, Any] = {}
-    for path in [ROOT / "config" / "config.yaml", *overlays]:
-        try:
-            _lay_over(merged, yaml.safe_load(path.read_text("utf-8")) or {})
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigurationError(f"{path} cannot be read as YAML ({error}).") from None
-        source = merged["source"]
-        for files in (source["area"], merged["splits"], *source["rasters"].values()):
-            named = {key: files.get(key) for key in ("file", "imagery", "labels")}
-            files |= {key: str(path.resolve().parent / name) for key, name in named.items() if name}
-    return merged
-
-
-def _lay_over(target: dict[str, Any], overlay: dict[str, Any]) -> None:
-    for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(target.get(key), dict):
-            _lay_over(target[key], value)
-        else:
-            target[key] = value
+    return overlaid(overlays, absolute=True)
 
 
 def planned(config: dict[str, Any]) -> tuple[list[str], Counter[str]]:

@@ -14,13 +14,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 
+from groundsynth.configuration import check_configuration
+from groundsynth.configuration_files import SCHEMA, overlaid
 from groundsynth.errors import GroundsynthError, InputError, StateError
 from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
+from groundsynth.sources.area import tiles_of_configured
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVING_SECONDS = 10.0
@@ -57,6 +60,8 @@ def launch(
         )
     folder = (directory or configuration.parent).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if not any(word.startswith(("--config", "-C")) for word in words):  # which may change all
+        _check(configuration.resolve(), folder)
     started = time.time()
     with only_launch(folder) as (lock, killed_here):
         command = [
@@ -71,6 +76,18 @@ def launch(
     if code == 0 and not words:
         _say_result(folder, started)
     return code
+
+
+def _check(configuration: Path, folder: Path) -> None:
+    """Raise GroundsynthError for what cannot work, before Snakemake takes its seconds to start.
+
+    The Snakefile checks the same, for those who start Snakemake themselves.
+    """
+    config = overlaid([configuration])
+    with chdir(folder):  # relative paths count from the run's folder
+        check_configuration(config, SCHEMA)
+        if config["source"]["kind"] != "rasters":
+            tiles_of_configured(config["source"]["area"])
 
 
 def _lock(descriptor: int, folder: Path) -> None:
@@ -103,7 +120,7 @@ def only_launch(folder: Path) -> Iterator[tuple[int, bool]]:
             alive = _snakemakes(folder) or stream.read().split()[:1] or ["unknown"]
             raise StateError(
                 f"A run is already at work in {folder} (process {', '.join(alive)}): wait for it, "
-                f"or stop it with 'kill -INT {' '.join(alive)}' and start again."
+                f"or stop it {_stop_command(alive)} and start again."
             ) from None
         except OSError as error:
             raise StateError(
@@ -149,9 +166,21 @@ def _snakemakes(folder: Path) -> list[str]:
 
 def _killed(process: Path) -> bool:
     """Whether a process (its folder in /proc) has got a SIGKILL and is about to leave."""
+    return _has_signal(process, "ShdPnd", signal.SIGKILL)
+
+
+def _has_signal(process: Path, mask: str, number: signal.Signals) -> bool:
+    """Whether a signal stands in one of the masks that /proc tells of a process."""
     status = (process / "status").read_text("utf-8")
-    pending = status.partition("ShdPnd:")[2].split()[0]
-    return bool(int(pending, 16) & 1 << (signal.SIGKILL - 1))
+    return bool(int(status.partition(f"{mask}:")[2].split()[0], 16) & 1 << (number - 1))
+
+
+def _stop_command(processes: Sequence[str]) -> str:
+    """How to stop these processes: a run that a script put in the background ignores SIGINT."""
+    with suppress(OSError):  # ended meanwhile, or on another machine
+        if any(_has_signal(Path("/proc", p), "SigIgn", signal.SIGINT) for p in processes):
+            return f"after the jobs under way with 'kill -TERM {' '.join(processes)}'"
+    return f"with 'kill -INT {' '.join(processes)}'"
 
 
 def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
@@ -163,10 +192,10 @@ def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
     process = subprocess.Popen(command, env=environment, cwd=folder, pass_fds=[lock])
     interrupts: list[int] = []
-    previous = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number)),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
-    }
+    handlers: dict[int, Callable[..., None]] = {signal.SIGTERM: lambda *_: process.terminate()}
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for a script's background job
+        handlers[signal.SIGINT] = lambda number, _: interrupts.append(number)
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         code = process.wait()
     finally:

@@ -29,6 +29,8 @@ class Progress:
         self.bar: tqdm | None = None
         if sys.stderr.isatty() and not quiet:
             self.bar = tqdm(total=total, initial=done, desc=what, unit=unit, smoothing=0.1)
+        elif done and not quiet:
+            print(f"{what}: goes on at {done:.0f} of {total:.0f} {unit}", file=sys.stderr)
 
     def advance(self, units: float = 1, **figures: float) -> None:
         """Add finished ``units``; ``figures`` (losses, scores) are shown beside the count."""

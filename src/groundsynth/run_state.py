@@ -7,8 +7,8 @@ One folder belongs to one job (``work/<rule>/<wildcards>``). It carries
 - whatever the job saves (checkpoints, finished parts), removed when the output is in place.
 
 A job asks ``should_stop()`` at each safe point: it is true when a signal asked the job to leave
-(SIGTERM, SIGUSR1, SIGINT), when its time slot is spent, or when it stood still so long that
-another process took its lease.
+(SIGTERM, SIGUSR1, and SIGINT unless the job was started with it ignored), when its time slot is
+spent, or when it stood still so long that another process took its lease.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from groundsynth.attempt_log import take_over_attempts
 from groundsynth.errors import GroundsynthError, StateError
 from groundsynth.files import write_json
 from groundsynth.fingerprint import changes, fingerprint
@@ -113,6 +114,7 @@ def open_state(
     with _signals_to(state), ExitStack() as stack:
         stack.callback(_remove_if_empty, folder)
         waited = _enter_lease(stack, state)
+        take_over_attempts(waited)
         if waited and outputs and all(path.exists() for path in outputs):
             state.finished_elsewhere = True
         else:
@@ -136,12 +138,22 @@ def follow_state(folder: Path, stop_after: float | None = None) -> Iterator[RunS
 
 @contextmanager
 def _signals_to(state: RunState) -> Iterator[None]:
-    previous = {number: signal.signal(number, state._receive) for number in SIGNALS}
+    previous = {number: signal.signal(number, state._receive) for number in _heeded()}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that ask this process to leave.
+
+    A shell without job control starts background jobs with SIGINT ignored, so that an interrupt
+    of what runs in front passes them by: a driver that goes on must not lose its trainings.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    return [number for number in SIGNALS if number != signal.SIGINT or not ignored]
 
 
 def _enter_lease(stack: ExitStack, state: RunState) -> bool:

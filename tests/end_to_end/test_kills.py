@@ -69,3 +69,31 @@ def test_killed_and_started_again_until_done(
     assert not processes_in(run)
     assert not differing(run, micro_run)
     assert not leftovers(run)
+
+
+def test_a_log_holds_what_the_killed_attempt_said(
+    launcher: Callable[..., "subprocess.Popen[str]"], micro: Path, tmp_path: Path
+) -> None:
+    """Snakemake removes a job's log before it starts the job again."""
+    run = tmp_path / "run"
+    logs = run / "logs" / "caption_grammar" / "grammar_hybrid" / "real"
+    launched = launcher(micro, run, "captions")
+    while not list(logs.glob("*.log.*")):  # the job has begun, and has yet to import what it needs
+        assert launched.poll() is None, (tmp_path / "run.log").read_text("utf-8")
+        time.sleep(0.01)
+    kill(launched, run, jobs_too=True)
+    (killed,) = openings(logs / "N36E030.log")
+    assert launcher(micro, run, "captions").wait() == 0, (tmp_path / "run.log").read_text("utf-8")
+
+    first, second = openings(logs / "N36E030.log")
+    assert first == killed
+    assert first.startswith("== attempt 1, ")
+    assert second.startswith("== attempt 2, ")
+    assert not leftovers(run)
+    assert not openings(run / "logs" / "cut_patches" / "N36E030.log")
+
+
+def openings(log: Path) -> list[str]:
+    """The lines that attempts open with."""
+    lines = log.read_text("utf-8").splitlines()
+    return [line for line in lines if line.startswith("== attempt ")]

@@ -1,11 +1,13 @@
 """Faults to test with: processes that hold a state folder and are killed, a disk that is full."""
 
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,15 @@ JOB = Path(__file__).with_name("counting_job.py")
 
 
 class Job:
-    """A counting job in a process of its own."""
+    """A counting job in a process of its own; SIGINT reaches it unless it is to be ignored."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(
+        self, folder: Path, *options: str, ignoring: bool = False, log: str | None = None
+    ) -> None:
         self.state, self.output = folder / "state", folder / "output.json"
         self.hold = folder / "hold"
-        self.errors = folder / f"errors-{time.monotonic_ns()}.log"
+        self.errors = folder / (log or f"errors-{time.monotonic_ns()}.log")
+        self.errors.unlink(missing_ok=True)  # as Snakemake does before each attempt
         words = ["--state", str(self.state), "--output", str(self.output), *options]
         with self.errors.open("wb") as stream:
             self.process = subprocess.Popen(
@@ -27,6 +32,7 @@ class Job:
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 text=True,
+                preexec_fn=partial(set_interrupts, signal.SIG_IGN if ignoring else signal.SIG_DFL),
             )
 
     def begun(self) -> str:
@@ -45,6 +51,11 @@ class Job:
     def ends(self) -> int:
         """Exit code of the job."""
         return self.process.wait(timeout=120)
+
+
+def set_interrupts(handler: signal.Handlers) -> None:
+    """Ignore SIGINT or not, whatever the tests were started with: a process inherits it."""
+    signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager
@@ -69,14 +80,20 @@ def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Job]]:
-    """Start a counting job on one state folder; ``holding=True`` keeps it at work."""
+    """Start a counting job on one state folder; ``holding=True`` keeps it at work.
+
+    ``ignoring=True`` starts it as a script starts what it puts in the background: with SIGINT
+    ignored. ``log`` is the name of its log, which is made anew.
+    """
     jobs: list[Job] = []
 
-    def start_job(*options: str, holding: bool = False) -> Job:
+    def start_job(
+        *options: str, holding: bool = False, ignoring: bool = False, log: str | None = None
+    ) -> Job:
         if holding:
             (tmp_path / "hold").touch()
             options = (*options, "--hold", str(tmp_path / "hold"))
-        jobs.append(Job(tmp_path, *options))
+        jobs.append(Job(tmp_path, *options, ignoring=ignoring, log=log))
         return jobs[-1]
 
     yield start_job

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from groundsynth import lease
+from groundsynth import attempt_log, lease
 from groundsynth.cli import main
 from groundsynth.files import read_json, write_json
 from groundsynth.run_state import RunState, open_state
@@ -31,6 +31,7 @@ def count(
     With ``slot``, the job ends as a time slot does: with an output, but before it is complete.
     ``runtime`` is the time slot, ``stale`` the age of a dead heartbeat, both in seconds.
     """
+    attempt_log.LAST_WORDS_SECONDS = 0.3
     lease.POLL_SECONDS, lease.HEARTBEAT_SECONDS, lease.STALE_SECONDS = 0.02, 0.05, stale
     with open_state(
         state, parameters={"total": total}, inputs=[], outputs=[output], stop_after=runtime

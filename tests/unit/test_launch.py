@@ -1,16 +1,106 @@
-"""What a launch prints at its end."""
+"""What a launch says at its start and at its end, and how long it waits for another."""
 
 import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from groundsynth import launch
 from groundsynth.errors import StateError
 from groundsynth.files import write_json
-from groundsynth.launch import _say_result, only_launch
+from groundsynth.launch import _has_signal, _say_result, _stop_command, main, only_launch
+
+from .conftest import set_interrupts, until
+
+ROOT = Path(__file__).parents[2]
+MISTAKES = {
+    "gan: {unconditional: {kimgs: 3}}": "did you mean kimg?",
+    "segmentation: {steps: many}": "a whole number",
+    "splits: {method: file, file: mine.csv}": "mine.csv, which is no file",
+    "source: {area: {file: mine.gpkg}}": "mine.gpkg, which is no file",
+    "run: {name: a\n": "(line 2, column 1)",
+    "segmentation: {architectures: [pan]}\npatches: {size: 64}": "at least 128 pixels",
+    "segmentation: {mixes: [other]}": "The mix 'other' is used but not defined",
+    "segmentation: {labeller: {architecture: fpnn}}": "segmentation.labeller.architecture",
+    "segmentation: {labeller: {mix: synthetic300k}}": "real patches only",
+}
+"""Overlays, and what the sentence about them says."""
+
+
+@pytest.fixture
+def no_snakemake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test where Snakemake would be started."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("Snakemake is started")
+
+    monkeypatch.setattr(launch, "_supervise", refuse)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.usefixtures("no_snakemake")
+def test_a_mistake_is_one_sentence_before_snakemake_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mistake: str
+) -> None:
+    overlay = tmp_path / "my.yaml"
+    overlay.write_text(mistake, "utf-8")
+    assert main(["--configuration", str(overlay), "--directory", str(tmp_path / "run")]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("groundsynth: ")
+    assert MISTAKES[mistake] in said
+    assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.usefixtures("no_snakemake")
+def test_paths_are_checked_from_the_folder_of_the_run(tmp_path: Path) -> None:
+    overlay, run = tmp_path / "my.yaml", tmp_path / "run"
+    overlay.write_text("splits: {method: file, file: mine.csv}\n", "utf-8")
+    words = ["--configuration", str(overlay), "--directory", str(run)]
+    before = Path.cwd()
+    assert main(words) == 1
+    (run / "mine.csv").touch()
+    with pytest.raises(AssertionError, match="Snakemake is started"):
+        main(words)
+    assert Path.cwd() == before
+
+
+@pytest.mark.usefixtures("no_snakemake")
+def test_words_that_change_the_configuration_leave_the_check_to_snakemake(tmp_path: Path) -> None:
+    overlay = tmp_path / "my.yaml"
+    overlay.write_text("splits: {method: file}\n", "utf-8")
+    words = ["--configuration", str(overlay), "--"]
+    with pytest.raises(AssertionError, match="Snakemake is started"):
+        main([*words, "--config", "splits={method: random}"])
+    assert main([*words, "patches"]) == 1
+
+
+def test_a_mistake_costs_no_heavy_import(tmp_path: Path) -> None:
+    overlay = tmp_path / "my.yaml"
+    overlay.write_text("run: {named: a}\n", "utf-8")
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-X", "importtime", "-m", "groundsynth.launch"),
+            *("--configuration", str(overlay)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1].endswith("run.named is unknown; did you mean name?")
+    imported = set(re.findall(r"(?m)^import time:.*\| +(\w+)$", answer.stderr))
+    assert "jsonschema" in imported
+    assert not imported & {"snakemake", "torch", "geopandas", "rasterio", "scipy", "pandas"}
 
 
 def test_a_launch_waits_for_one_that_is_leaving(tmp_path: Path) -> None:
@@ -54,3 +144,49 @@ def test_a_run_ends_with_its_figures_and_table_3(
     assert lines[4] == "Table 3: segmentation scores"
     assert lines[-3].split() == ["real", "61.23", "[60.00,", "62.00]", "↑"]
     assert lines[-1].startswith("Report: ")
+
+
+WAITER = "import signal, sys; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, flush=True)"
+WAITER += "; sys.stdin.read(); sys.exit(3)"
+"""A Snakemake's stand-in: says whether it ignores interrupts, ends with its input, code 3."""
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_an_interrupt_stops_a_launch_unless_it_is_ignored(tmp_path: Path, ignored: bool) -> None:
+    """With ``make run &`` in a script SIGINT is ignored, by the launcher and by its child."""
+    command = [sys.executable, "-c", WAITER]
+    code = f"from groundsynth.launch import _supervise as s; exit(s({command!r}, {tmp_path!r}, 0))"
+    launched = subprocess.Popen(
+        [sys.executable, "-c", f"from pathlib import PosixPath; {code}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(set_interrupts, signal.SIG_IGN if ignored else signal.SIG_DFL),
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    assert launched.stdout is not None
+    assert launched.stdout.readline() == f"{ignored}\n"
+    waiting = Path(f"/proc/{launched.pid}/status")
+    if not ignored:
+        until(lambda: _has_signal(waiting.parent, "SigCgt", signal.SIGINT), "the handler")
+    launched.send_signal(signal.SIGINT)
+    _, said = launched.communicate("")
+    assert launched.returncode == 3
+    assert ("Stopped. Start again to go on" in said) is not ignored
+
+
+def test_how_a_run_is_stopped_depends_on_what_it_ignores() -> None:
+    jobs = [
+        subprocess.Popen(["sleep", "60"], preexec_fn=partial(set_interrupts, handler))
+        for handler in (signal.SIG_DFL, signal.SIG_IGN)
+    ]
+    heeding, ignoring = (str(job.pid) for job in jobs)
+    try:
+        assert _stop_command([heeding]) == f"with 'kill -INT {heeding}'"
+        assert _stop_command([ignoring]).endswith(f"with 'kill -TERM {ignoring}'")
+    finally:
+        for job in jobs:
+            job.kill()
+            job.wait()
+    assert _stop_command(["unknown"]) == "with 'kill -INT unknown'"

@@ -19,6 +19,7 @@ def test_a_log_gets_lines_now_and_then_and_one_at_the_end(
             progress.advance(15, loss=0.123456)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
+        "train: goes on at 10 of 100 img",
         "train: 40 of 100 img, 1.00 img/s, 60 s left, loss 0.1235",
         "train: 55 of 100 img, 1.00 img/s, 45 s left, loss 0.1235",
     ]

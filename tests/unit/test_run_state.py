@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,14 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.02)
     monkeypatch.setattr(lease, "STALE_SECONDS", 0.3)
+
+
+@pytest.fixture(autouse=True)
+def heeded_interrupts() -> Iterator[None]:
+    """SIGINT is not ignored here, even where the tests run in a script's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -242,6 +251,17 @@ def test_handlers_are_restored_after_an_error(shard: Path) -> None:
     assert {number: signal.getsignal(number) for number in SIGNALS} == before
 
 
+def test_an_ignored_interrupt_stays_ignored(shard: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with opened(shard) as run:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not run.should_stop()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(run.should_stop, "the signal")
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_a_forked_worker_ends_by_the_signal(shard: Path) -> None:
     ready, tell = os.pipe()
     with opened(shard) as run:
@@ -302,6 +322,18 @@ def test_a_stopped_job_says_so_and_the_next_goes_on(
     assert second.begun() == "began at 5"
     assert second.ends() == 0
     assert not first.state.exists()
+
+
+def test_an_interrupt_passes_by_a_job_in_the_background(start: Callable[..., Job]) -> None:
+    """What a script puts in the background has SIGINT ignored; SIGTERM stops it all the same."""
+    job = start(holding=True, ignoring=True)
+    job.begun()
+    job.process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.process.wait(timeout=0.3)
+    job.process.terminate()
+    assert job.ends() == 143
+    assert "Stopped by SIGTERM" in job.message()
 
 
 def test_a_spent_slot_ends_with_its_own_code(start: Callable[..., Job]) -> None:

@@ -104,3 +104,23 @@ def test_a_mistake_gives_one_sentence(snakemake: Snakemake, tmp_path: Path, mist
     assert len(error) == 3, "two places of Snakemake's and a sentence between them"
     assert all(name in error[1] for name in MISTAKES[mistake])
     assert len(re.findall(r"[.?](?: [A-Z]|$)", error[1])) == 1
+
+
+MANY = """
+rule all:
+    input: "count.txt"
+rule count:
+    output: "count.txt"
+    params: words=[f"results/patches/it's {n:0100d}" for n in range(4000)]
+    shell: "python -c 'import sys; print(len(sys.argv))' {params.words:q} > {output:q}"
+"""
+"""Far more than the 128 KiB that Linux gives one word, such as the command of ``bash -c``."""
+
+
+def test_commands_may_be_longer_than_a_shell_takes(snakemake: Snakemake, tmp_path: Path) -> None:
+    """Runs of hundreds of shards rest on it: Snakemake puts such a command into a script."""
+    (tmp_path / "Snakefile").write_text(MANY, "utf-8")
+    words = ("--cores", "1", "--snakefile", tmp_path / "Snakefile", "--directory", tmp_path)
+    answer = snakemake(*words, folder=tmp_path)
+    assert answer.code == 0, answer.text
+    assert (tmp_path / "count.txt").read_text() == "4001\n"

@@ -297,12 +297,45 @@ def test_a_server_captions_and_its_key_is_asked_for(
         files = ("config/micro.yaml", tmp_path / "served.yaml")
         return snakemake("-n", "-p", "--directory", tmp_path / "run", "--configfile", *files)
 
+    def command_of(plan: Any) -> str:
+        (command,) = [words for words in plan.commands if "caption-openai" in words]
+        return str(command)
+
     open_server = plan("false")
     assert open_server.jobs["caption_openai"] == 1
     assert open_server.jobs["caption_grammar"] == 0
-    (command,) = [words for words in open_server.commands if "caption-openai" in words]
+    assert "OPENAI_API_KEY" not in open_server.text
+    command = command_of(open_server)
     assert re.search(r"--retry +--max-bad-percent 5 .*--concurrency 16 .*--timeout 120 ", command)
     assert "--base-url http://localhost:8000/v1 --served-model org/model" in command
-    closed_server = plan("true")
-    assert closed_server.code != 0
-    assert "OPENAI_API_KEY" in closed_server.text
+    assert "--needs-key False" in command
+    closed_server = plan("true")  # without a key its captions fail, and nothing else
+    assert closed_server.code == 0
+    assert closed_server.jobs == open_server.jobs
+    assert "OPENAI_API_KEY is not set: captions by served will fail" in closed_server.text
+    assert "--needs-key True" in command_of(closed_server)
+
+
+def test_a_missing_key_stops_its_captions_alone(
+    snakemake: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "served.yaml").write_text(SERVED % "true", "utf-8")
+    run = tmp_path / "run"
+    words = ["--cores", "1", "--directory", run, "--configfile", "config/micro.yaml"]
+    answer = snakemake(
+        *words, tmp_path / "served.yaml", "--keep-going", "--", "patches", "captions"
+    )
+    assert answer.code != 0
+    assert (run / "results/patches/funnel.csv").exists()
+    (log,) = run.glob("logs/caption_openai/served/real/*.log")
+    assert (
+        log.read_text("utf-8")
+        .splitlines()[-1]
+        .startswith(
+            "caption-openai: OPENAI_API_KEY is not set, but the captioner served wants a key"
+        )
+    )
+    assert answer.text.count("captions by served will fail") == 1
+    as_a_job = snakemake(*words, tmp_path / "served.yaml", "-n", "--mode", "remote")
+    assert as_a_job.code == 0
+    assert "captions by served" not in as_a_job.text  # said once, not by each job of a cluster

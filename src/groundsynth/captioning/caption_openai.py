@@ -10,6 +10,7 @@ from groundsynth.captioning.engines.answers import Sampling
 from groundsynth.captioning.jobs import Captioner, CaptionJob, write_captions
 from groundsynth.captioning.model_captions import Requests, ask_model
 from groundsynth.captioning.prompts import Method, select_prompt
+from groundsynth.provenance import digest_of_value
 
 
 def caption_openai(
@@ -38,14 +39,19 @@ def caption_openai(
     state: Path,
     keep_state: bool,
     output: Path,
+    needs_key: bool = False,
 ) -> None:
     """Write captions of a shard by ``served_model`` on the server at ``base_url`` (.../v1).
 
     Reads images, uint8 [N, H, W, 3] RGB, the index and the composition table; writes the
     captions table in the order of the index. Up to ``concurrency`` requests run at once, each
     with ``timeout`` seconds and ``retries`` further tries. The key is the environment's
-    OPENAI_API_KEY; servers without keys need none.
+    OPENAI_API_KEY; servers without keys need none, and ``needs_key`` refuses to ask without one.
+    Captions of another server are never continued: what answers at another address under the
+    same name may be another model, quantised otherwise or of another version.
     """
+    if needs_key:
+        openai_server.require_key(captioner)
     prompt = select_prompt(prompt_version, method)
     requests = Requests(images, index, composition, population, method, legend, percent_decimals)
     job = CaptionJob(
@@ -65,6 +71,7 @@ def caption_openai(
             "method": method,
             "legend": legend,
             "model": served_model,
+            "server": digest_of_value(base_url),  # provenance names no host
             "prompt": [prompt.instruction, prompt.lead],
             "percent_decimals": percent_decimals,
             "sampling": [temperature, top_p, max_tokens],

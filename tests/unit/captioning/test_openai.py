@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from unit.captioning.fake_openai_server import FakeServer, image_of, words_of
 
@@ -249,6 +250,41 @@ def test_as_many_bad_captions_as_allowed_stay(
         caption_openai(**options(shard, server.url, tmp_path, max_bad_percent=10.0))
     status = [row["status"] for row in rows_of(tmp_path / "captions.parquet")]
     assert [place for place, one in enumerate(status) if one != "ok"] == [3, 4]
+
+
+def test_a_missing_key_is_said_before_anything_is_asked(
+    tmp_path: Path, make_shard: Shards, noise_maps: Maps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    shard = make_shard(noise_maps(1))
+    with FakeServer() as server:
+        settings = options(shard, server.url, tmp_path, needs_key=True)
+        with pytest.raises(ConfigurationError, match=r"OPENAI_API_KEY is not set.* served wants"):
+            caption_openai(**settings)
+        assert not server.requests
+        assert not settings["state"].exists()
+        monkeypatch.setenv("OPENAI_API_KEY", "secret")
+        caption_openai(**settings)
+
+
+def test_captions_of_another_server_are_not_continued(
+    tmp_path: Path,
+    make_shard: Shards,
+    noise_maps: Maps,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shard = make_shard(noise_maps(20))
+    bad = {image_seed(1, name) for name in shard.ids[:3]}
+    with FakeServer(lambda body, again: "400" if body["seed"] in bad else None) as server:
+        settings = options(shard, server.url, tmp_path, max_bad_percent=10.0)
+        with pytest.raises(InputError, match="3 of 20 captions"):
+            caption_openai(**settings)
+    with FakeServer() as server:
+        caption_openai(**{**settings, "base_url": server.url})
+        assert len(server.requests) == 20
+    assert "made with other inputs or parameters (server)" in capsys.readouterr().err
+    metadata = pq.read_schema(settings["output"]).metadata
+    assert b"127.0.0.1" not in b" ".join(metadata.values())
 
 
 def command(settings: dict[str, Any]) -> list[str]:

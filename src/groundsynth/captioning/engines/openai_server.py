@@ -111,6 +111,15 @@ class _NoAnswerError(Exception):
     """The server sent something that is no chat completion."""
 
 
+def require_key(captioner: str) -> None:
+    """Raise ConfigurationError unless the environment has a key."""
+    if not os.environ.get(KEY):
+        raise ConfigurationError(
+            f"{KEY} is not set, but the captioner {captioner} wants a key (needs_key); set it in "
+            "the shell that starts the run, and start again: what is finished stays."
+        )
+
+
 def engine_version() -> str:
     """Version of the client library; the server's own is not told."""
     return openai.__version__

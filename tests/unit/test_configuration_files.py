@@ -1,0 +1,77 @@
+"""Configuration files: laid over each other, and refused in a sentence that names the place."""
+
+from pathlib import Path
+
+import pytest
+
+from groundsynth.configuration_files import overlaid, read_configuration
+from groundsynth.errors import ConfigurationError
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        read_configuration(path)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("run:\n  name: a\n seed: 2\n", "line 3, column 2"),
+        ("run:\n\tname: a\n", "line 2, column 1"),
+        ("gan: {unconditional: {kimg: 3}\n", "line 2, column 1"),
+        ("run: {name: 'a}\n", "line 2, column 1"),
+    ],
+)
+def test_broken_yaml_is_named_with_its_line(tmp_path: Path, text: str, place: str) -> None:
+    broken = tmp_path / "my.yaml"
+    broken.write_text(text, "utf-8")
+    said = refused(broken)
+    assert str(broken) in said
+    assert said.endswith(f"({place}); correct it.")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "only words\n"])
+def test_a_file_without_keys_is_refused(tmp_path: Path, text: str) -> None:
+    empty = tmp_path / "my.yaml"
+    empty.write_text(text, "utf-8")
+    assert "holds no keys" in refused(empty)
+
+
+def test_what_is_no_text_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "raster.yaml").write_bytes(b"\xff\xfe\x00II")
+    assert "UTF-8" in refused(tmp_path / "raster.yaml")
+    assert "No such file" in refused(tmp_path / "missing.yaml")
+    assert "Is a directory" in refused(tmp_path)
+
+
+def test_overlays_lie_over_the_paper_in_order(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.json"
+    first.write_text("run: {name: a, seed: 5}\nsegmentation: {seeds: [7]}\n", "utf-8")
+    second.write_text('{\n\t"run": {"name": "b"}\n}', "utf-8")  # tabs are JSON, but no YAML
+    merged = overlaid([first, second])
+    assert (merged["run"]["name"], merged["run"]["seed"]) == ("b", 5)
+    assert merged["segmentation"]["seeds"] == [7]
+    assert merged["patches"] == overlaid([])["patches"]
+
+
+def test_paths_count_from_the_folder_of_their_file(tmp_path: Path) -> None:
+    overlay = tmp_path / "my.yaml"
+    overlay.write_text(
+        "source: {area: {file: a.gpkg}, rasters: {mine: {imagery: i.tif, labels: /l.tif}}}\n"
+        "splits: {file: ''}\n",
+        "utf-8",
+    )
+    assert overlaid([overlay])["source"]["area"]["file"] == "a.gpkg"
+    rooted = overlaid([overlay], absolute=True)
+    assert rooted["source"]["area"]["file"] == str(tmp_path / "a.gpkg")
+    mine = rooted["source"]["rasters"]["mine"]
+    assert mine == {"imagery": str(tmp_path / "i.tif"), "labels": "/l.tif"}
+    assert rooted["splits"]["file"] == ""
+
+
+def test_sections_of_another_kind_are_left_to_the_schema(tmp_path: Path) -> None:
+    overlay = tmp_path / "my.yaml"
+    overlay.write_text("source: {rasters: [a], area: 3}\nsplits: none\n", "utf-8")
+    assert overlaid([overlay], absolute=True)["source"]["rasters"] == ["a"]
