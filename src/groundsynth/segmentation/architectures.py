@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from groundsynth.errors import ConfigurationError, InputError
+from groundsynth.segmentation.segformer import Segformer
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "unet": smp.Unet,
     "unetplusplus": smp.UnetPlusPlus,
     "pan": smp.PAN,
     "deeplabv3plus": smp.DeepLabV3Plus,
-    "segformer": smp.Segformer,
+    "segformer": Segformer,
     "fpn": smp.FPN,
 }
 
