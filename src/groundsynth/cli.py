@@ -25,7 +25,7 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 from groundsynth import __version__
 from groundsynth.attempt_log import begin_attempt, end_attempt
 from groundsynth.errors import GroundsynthError
-from groundsynth.verbs import VERBS
+from groundsynth.verbs import ANSWERS, VERBS
 
 TIMING = "timing: "
 NUMBER = re.compile(r"^-(\d|\.\d|inf|nan)", re.IGNORECASE)
@@ -71,7 +71,7 @@ def _run(verb: str, words: list[str]) -> int:
         "work_seconds": round(time.monotonic() - imported, 2),
         "peak_mb": round(peak),
     }
-    if not sys.stderr.isatty():  # a log: the ledger of the report reads it
+    if verb not in ANSWERS and not sys.stderr.isatty():  # a log: the ledger of the report reads it
         print(TIMING + json.dumps(record), file=sys.stderr)
     if resumable:
         end_attempt()
