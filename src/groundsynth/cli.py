@@ -70,12 +70,23 @@ def _run(verb: str, words: list[str]) -> int:
         "import_seconds": round(imported - started, 2),
         "work_seconds": round(time.monotonic() - imported, 2),
         "peak_mb": round(peak),
+        "device": _device(),
     }
     if verb not in ANSWERS and not sys.stderr.isatty():  # a log: the ledger of the report reads it
         print(TIMING + json.dumps(record), file=sys.stderr)
     if resumable:
         end_attempt()
     return 0
+
+
+def _device() -> str | None:
+    """Name of the GPU that this process used, or CPU; None for vLLM, whose own processes did."""
+    torch = sys.modules.get("torch")
+    if "vllm" in sys.modules:
+        return None
+    if torch is None or not torch.cuda.is_initialized():
+        return "CPU"
+    return str(torch.cuda.get_device_name())
 
 
 def load_verb(verb: str) -> Callable[..., None]:

@@ -203,7 +203,8 @@ def test_success_ends_with_the_timing(
     last = captured.err.splitlines()[-1]
     assert last.startswith("timing: ")
     record = json.loads(last.removeprefix("timing: "))
-    assert record.keys() == {"verb", "import_seconds", "work_seconds", "peak_mb"}
+    assert record.keys() == {"verb", "import_seconds", "work_seconds", "peak_mb", "device"}
+    assert record["device"] == "CPU"
     assert record["verb"] == "a-verb"
     assert record["peak_mb"] > 1
 
