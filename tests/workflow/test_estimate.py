@@ -31,7 +31,13 @@ def test_the_paper(
     images = REAL_PATCHES + 300_000 + 80_182
     assert total.bytes["shards"] == pytest.approx(images * 256**2 * 4, rel=1e-6)
     assert total.bytes["imagery tiles"] == 160 * 12_000**2 * 8
-    assert sum(total.files.values()) < 5000
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    files = round(sum(total.files.values()), -2)
+    shards, tiles = (total.bytes[kind] / 1e9 for kind in ("shards", "imagery tiles"))
+    rest = sum(total.bytes.values()) / 1e9 - shards - tiles
+    said = f"{shards:.0f} GB of shards, {rest:.0f} GB of the rest, up to {tiles:.0f} GB of imagery"
+    assert said in text
+    assert f"and {files:,} files." in text
 
 
 def test_the_verb_prints_jobs_files_and_bytes(capsys: pytest.CaptureFixture[str]) -> None:
