@@ -97,8 +97,8 @@ def time_report(found: Sequence[Duration], pilot: Pilot) -> str:
     unknown = [duration for duration in found if duration.seconds is None]
     more = "at least " if unknown else ""
     lines.append(
-        f"One job after the other: {more}{total}; {more}{devices} of GPU time where each rule that "
-        "asks for a GPU gets one."
+        f"One job after the other: {more}{total}; in jobs that ask for a GPU {more}{devices}, "
+        "counted once for each GPU."
     )
     if any(duration.far for duration, _ in known):
         lines.append(f"* more than {FAR} times the pilot's work: an order of magnitude at best.")

@@ -149,7 +149,10 @@ def test_the_report_says_what_it_knows(config: dict[str, Any], pilot: Path) -> N
     lines = {" ".join(line.split()[:-1]): line.split()[-1] for line in text.splitlines() if line}
     assert lines["train_stylegan 1 1,000 images 5.00 3.4"] == "min"
     total = 52 + 101 + 201 + 33 + 8
-    assert f"at least {total / 60:.1f} min; at least {(2 * 201 + 33) / 60:.1f} min of GPU" in text
+    on_gpus = (2 * 201 + 33) / 60
+    assert (
+        f"at least {total / 60:.1f} min; in jobs that ask for a GPU at least {on_gpus:.1f}" in text
+    )
     assert "\n  train_segmentation fpn: no such job in the pilot\n" in text
     assert "Measured on A tiny GPU." in text
     assert "an order of magnitude at best" not in text
