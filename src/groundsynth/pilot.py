@@ -78,7 +78,8 @@ def _rows(results: Path) -> dict[tuple[str, str], float]:
 def _spent(folder: Path) -> dict[Key, Spent]:
     found: dict[Key, Spent] = defaultdict(Spent)
     for (rule, *folders), record in timing_records(folder / "logs"):
-        own = found[IN_SLOTS.get(rule, rule), kind_of(rule, folders)]
+        whole = IN_SLOTS.get(rule, rule)
+        own = found[whole, kind_of(whole, folders)]
         own.work += float(record.get("work_seconds", 0))
         own.imports += float(record.get("import_seconds", 0))
         own.jobs += 1

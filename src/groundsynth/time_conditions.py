@@ -45,7 +45,12 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     ),
     "compute_composition": ("patches.size",),
     "caption_grammar": ("patches.size", f"{MODELS}.<kind>"),
-    "caption_vllm": ("patches.size", f"{MODELS}.<kind>", "captions.models", "captions.vllm"),
+    "caption_vllm": (
+        "patches.size",
+        f"{MODELS}.<kind>",
+        "captions.models.<model>",
+        "captions.vllm",
+    ),
     "caption_openai": ("patches.size", f"{MODELS}.<kind>", "captions.openai"),
     "score_redundancy": ("evaluation.self_bleu_sample",),
     "train_clip": ("run.precision", "run.device", "clip.model", "clip.image_size"),
@@ -76,8 +81,11 @@ def differences(
 
 
 def _paths(rule: str, kind: str, plan: Mapping[str, Any]) -> Iterator[str]:
+    model = plan["captions"]["captioner_definitions"].get(kind, {}).get("model", "")
     for path in CONDITIONS.get(rule, ()):
-        yield path.replace("<kind>", kind)
+        yield path.replace("<kind>", kind).replace("<model>", model)
+    if kind == "segmenter":  # among the extractors
+        yield from ("segmentation.encoder", "segmentation.labeller.architecture")
     population = GAN_RULES.get(rule)
     if population is None:
         return

@@ -173,6 +173,11 @@ def test_the_report_says_what_it_knows(config: dict[str, Any], pilot: Path) -> N
             ("captions", "vllm", "max_tokens", 7),
             "another captions",
         ),
+        ("extract_features", "segmenter", ("segmentation", "encoder", "x"), "not x"),
+        (
+            *("caption_vllm", "qwen3-vl-8b_hybrid"),
+            *(("captions", "models", "qwen3-vl-8b", {}), "another captions.models.qwen3-vl-8b"),
+        ),
         ("train_segmentation", "unet", ("run", "precision", "bfloat16"), "float32, not bfloat16"),
     ],
 )
@@ -187,6 +192,14 @@ def test_settings_that_cost_time(
     (found,) = differences(rule, kind, other, config)
     assert said in found
     assert differences(rule, kind, config, config) == []
+
+
+def test_another_model_is_no_matter(config: dict[str, Any]) -> None:
+    other = deepcopy(config)
+    other["captions"]["models"]["gemma3-4b"] = {}
+    assert differences("caption_vllm", "qwen3-4b_text", other, config) == []
+    other["segmentation"]["encoder"] = "x"
+    assert differences("extract_features", "dinov2", other, config) == []
 
 
 @pytest.mark.parametrize("key", ["kimg", "slots", "generator_rate"])
@@ -210,7 +223,7 @@ def test_every_rule_has_its_measure() -> None:
 
 def test_conditions_are_keys_of_the_configuration() -> None:
     content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text("utf-8"))
-    for path in {path.removesuffix(".<kind>") for paths in CONDITIONS.values() for path in paths}:
+    for path in {re.sub(r"\.<\w+>", "", path) for paths in CONDITIONS.values() for path in paths}:
         section = content
         for part in path.split("."):
             assert part in section, path
