@@ -7,6 +7,7 @@ EXTRAS ?=
 LOCK ?=
 DIRECTORY ?=
 PATCHES ?=
+TIMES ?=
 PROFILE ?= $(if $(CONFIG),local,demo)
 BIN := .venv$(if $(LOCK),-$(LOCK))/bin
 SETUP = $(PYTHON) src/groundsynth/setup_environment.py $(if $(LOCK),--lock=$(LOCK))
@@ -18,7 +19,8 @@ help:
 	@echo 'make run                     demonstration: simulated tiles, the whole chain, 10 minutes on 2 cores'
 	@echo 'make run CONFIG=my.yaml      your own configuration; results beside it (or DIRECTORY=folder)'
 	@echo 'make tour                    a richer demonstration, 40 minutes'
-	@echo 'make estimate CONFIG=...     disk, files and jobs of a configuration, before anything runs'
+	@echo 'make estimate CONFIG=...     disk, files and jobs of a configuration, before anything runs;'
+	@echo '                             TIMES=folder of a finished run adds the running time'
 	@echo 'make test                    all tests (what tests need is installed first)'
 	@echo 'make check                   format, lint, types'
 	@echo 'make setup                   the environment only (.venv, 6.6 GB)'
@@ -53,7 +55,7 @@ unpack:
 	@$(PYTHON) src/groundsynth/packed_environment.py unpack environment.tar
 
 estimate: setup
-	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)') $(if $(PATCHES),--patches '$(PATCHES)')
+	@PYTHONPATH=src $(BIN)/python -m groundsynth estimate --configuration $(if $(CONFIG),'$(CONFIG)') $(if $(PATCHES),--patches '$(PATCHES)') $(if $(TIMES),--times '$(TIMES)')
 
 test: setup-test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 $(BIN)/python -m pytest --ignore=tests/vllm

@@ -92,7 +92,7 @@ rule caption_vllm:
         runtime=720,
         gpu=1,
     params:
-        revision=2,
+        revision=3,
         method=captioner_value("method"),
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
@@ -124,7 +124,8 @@ rule caption_vllm:
         "{params.revision_name:q} --temperature {params.temperature:q} --top-p "
         "{params.top_p:q} --prompt-version {params.prompt_version:q} --max-tokens "
         "{params.max_tokens:q} --max-model-len {params.max_model_len:q} {params.limits:q} "
-        "--dtype {params.dtype:q} --engine-options {params.options:q} --retry {params.retry:q} "
+        "--dtype {params.dtype:q} --engine-options {params.options:q} --receipt {input.model:q} "
+        "--retry {params.retry:q} "
         "--max-bad-percent {params.max_bad_percent:q} --state "
         "work/caption_vllm/{wildcards.captioner:q}/{wildcards.population:q}/{wildcards.shard:q} "
         "--keep-state {params.keep_state:q} --output {output.captions:q} > {log:q} 2>&1"

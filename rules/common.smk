@@ -88,6 +88,7 @@ wildcard_constraints:
     tile="[NS][0-9]{2}[EW][0-9]{3}",
     population="real|unconditional|conditional",
     captioner="[A-Za-z0-9][A-Za-z0-9._+-]*",
+    caption_set="[A-Za-z0-9][A-Za-z0-9._+-]*",
     mix="[A-Za-z0-9][A-Za-z0-9._+-]*",
     architecture="[a-z0-9]+",
     seed="[0-9]+",

@@ -49,6 +49,25 @@ def captions_by(wildcards):
     return captions_of(captioners=[wildcards.captioner])
 
 
+def caption_set_file(wildcards):
+    """Input function: the file of the wildcards' caption set of another make."""
+    return config["captions"]["other_sets"][wildcards.caption_set]["file"]
+
+
+def caption_set_files():
+    """Counts of all caption sets of other makes that the configuration names."""
+    sets = config["captions"]["other_sets"]
+    return [f"results/scores/caption_sets/{name}.json" for name in sets]
+
+
+def model_receipts():
+    """Receipts of the models that the run's captioners use, each once."""
+    section = config["captions"]
+    definitions = [section["captioner_definitions"][name] for name in CAPTIONERS]
+    models = [d["model"] for d in definitions if d["engine"] == "vllm"]
+    return [f"resources/models/{model}.json" for model in dict.fromkeys(models)]
+
+
 def captions_here(wildcards):
     """Input function: the caption tables of the wildcards' population and shard."""
     return [

@@ -138,6 +138,11 @@ def wants_key(wildcards, threads):
     return definition.get("needs_key", False)
 
 
+def caption_set_column(wildcards):
+    """Params function: where the captions of the wildcards' set of another make stand."""
+    return config["captions"]["other_sets"][wildcards.caption_set]["column"]
+
+
 def model_value(key):
     """Params function: a value of the model that the wildcards name, or their captioner uses."""
 

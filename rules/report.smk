@@ -34,6 +34,7 @@ rule write_report:
     output:
         page="results/report/index.html",
         headline="results/report/headline.json",
+        configuration="results/report/configuration.json",
         overview=report(
             "results/figures/overview.png",
             caption="report/overview.rst",
@@ -125,7 +126,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=8,
+        revision=9,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),
@@ -152,4 +153,5 @@ rule write_report:
         "{input.study_tables:q} --study-figures {input.study_figures:q} --funnel {input.funnel:q} "
         "--splits {input.splits:q} --distances {input.distances:q} --measured {input.measured:q} "
         "--configuration {params.configuration:q} --logs logs --folder {params.folder:q} --page "
-        "{output.page:q} --headline {output.headline:q} > {log:q} 2>&1"
+        "{output.page:q} --headline {output.headline:q} --settings {output.configuration:q} "
+        "> {log:q} 2>&1"

@@ -84,6 +84,7 @@ rule measure_mask_fidelity:
         images=images_of("real"),
         masks=masks_of("real"),
         indices=indices_of("real"),
+        features=tables_of("features/segmenter", ["real"]),
         segmenter=f"{LABELLER_FOLDER}/model.safetensors",
         segmenter_description=f"{LABELLER_FOLDER}/model.json",
     output:
@@ -101,7 +102,7 @@ rule measure_mask_fidelity:
         runtime=240,
         gpu=1,
     params:
-        revision=1,
+        revision=2,
         legend=json_of("legend"),
         options=options_of("studies/discriminators", leave=["compared", "kimg"]),
         seed=lookup(within=config, dpath="run/seed"),
@@ -112,8 +113,8 @@ rule measure_mask_fidelity:
         "Measuring the generator against {wildcards.discriminator} on held-out maps"
     shell:
         "python -m groundsynth measure-mask-fidelity --generator {input.generator:q} --images "
-        "{input.images:q} --masks {input.masks:q} --indices {input.indices:q} --segmenter "
-        "{input.segmenter:q} --legend {params.legend:q} {params.options:q} --batch "
+        "{input.images:q} --masks {input.masks:q} --indices {input.indices:q} --features "
+        "{input.features:q} --segmenter {input.segmenter:q} --legend {params.legend:q} {params.options:q} --batch "
         "{params.batch:q} --seed {params.seed:q} --device {params.device:q} --precision "
         "{params.precision:q} --output {output.fidelity:q} --examples {output.examples:q} "
         "> {log:q} 2>&1"

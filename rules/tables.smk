@@ -1,6 +1,34 @@
 """Tables 1 to 4 and those beside them."""
 
 
+rule score_caption_set:
+    input:
+        captions=caption_set_file,
+    output:
+        scores="results/scores/caption_sets/{caption_set}.json",
+    log:
+        "logs/score_caption_set/{caption_set}.log",
+    benchmark:
+        "benchmarks/score_caption_set/{caption_set}.tsv"
+    conda:
+        "../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=60,
+    params:
+        revision=1,
+        column=caption_set_column,
+        self_bleu_sample=lookup(within=config, dpath="evaluation/self_bleu_sample"),
+        seed=lookup(within=config, dpath="run/seed"),
+    message:
+        "Counting repeated captions of the set {wildcards.caption_set}"
+    shell:
+        "python -m groundsynth score-caption-set --captions {input.captions:q} --column "
+        "{params.column:q} --self-bleu-sample {params.self_bleu_sample:q} --seed "
+        "{params.seed:q} --output {output.scores:q} > {log:q} 2>&1"
+
+
 rule make_tables:
     input:
         confusions=cells_of("confusion.parquet"),
@@ -8,6 +36,8 @@ rule make_tables:
         redundancies=expand(
             "results/scores/redundancy/{captioner}.json", captioner=CAPTIONERS
         ),
+        caption_sets=caption_set_files(),
+        receipts=model_receipts(),
         caption_scores=caption_score_files(),
         groundings=grounding_files(),
         compositions=tables_of("composition", POPULATIONS),
@@ -45,7 +75,7 @@ rule make_tables:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=7,
+        revision=8,
         legend=json_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
@@ -59,7 +89,8 @@ rule make_tables:
         "Writing tables 1 to 4"
     shell:
         "python -m groundsynth make-tables --confusions {input.confusions:q} --qualities "
-        "{input.qualities:q} --redundancies {input.redundancies:q} --caption-scores "
+        "{input.qualities:q} --redundancies {input.redundancies:q} --caption-sets "
+        "{input.caption_sets:q} --receipts {input.receipts:q} --caption-scores "
         "{input.caption_scores:q} --groundings {input.groundings:q} --compositions "
         "{input.compositions:q} --measured {input.measured:q} --coordinates {input.coordinates:q} "
         "--audits {input.audits:q} --selections {input.selections:q} --indices {input.indices:q} "

@@ -26,7 +26,7 @@ from groundsynth import __version__
 from groundsynth.allocator import keep_freed_memory
 from groundsynth.attempt_log import begin_attempt, end_attempt
 from groundsynth.errors import GroundsynthError
-from groundsynth.verbs import VERBS
+from groundsynth.verbs import ANSWERS, VERBS
 
 TIMING = "timing: "
 NUMBER = re.compile(r"^-(\d|\.\d|inf|nan)", re.IGNORECASE)
@@ -72,12 +72,23 @@ def _run(verb: str, words: list[str]) -> int:
         "import_seconds": round(imported - started, 2),
         "work_seconds": round(time.monotonic() - imported, 2),
         "peak_mb": round(peak),
+        "device": _device(),
     }
-    if not sys.stderr.isatty():  # a log: the ledger of the report reads it
+    if verb not in ANSWERS and not sys.stderr.isatty():  # a log: the ledger of the report reads it
         print(TIMING + json.dumps(record), file=sys.stderr)
     if resumable:
         end_attempt()
     return 0
+
+
+def _device() -> str | None:
+    """Name of the GPU that this process used, or CPU; None for vLLM, whose own processes did."""
+    torch = sys.modules.get("torch")
+    if "vllm" in sys.modules:
+        return None
+    if torch is None or not torch.cuda.is_initialized():
+        return "CPU"
+    return str(torch.cuda.get_device_name())
 
 
 def load_verb(verb: str) -> Callable[..., None]:

@@ -37,7 +37,10 @@ def _root_paths(content: Mapping[str, Any], folder: Path) -> None:
     source = source if isinstance(source, dict) else {}
     rasters = source.get("rasters")
     pairs = rasters.values() if isinstance(rasters, dict) else []
-    for section in (source.get("area"), content.get("splits"), *pairs):
+    captions = content.get("captions")
+    others = captions.get("other_sets") if isinstance(captions, dict) else None
+    sets = others.values() if isinstance(others, dict) else []
+    for section in (source.get("area"), content.get("splits"), *pairs, *sets):
         if isinstance(section, dict):
             for key in ("file", "imagery", "labels"):
                 if isinstance(section.get(key), str) and section[key]:

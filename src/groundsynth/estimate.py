@@ -24,8 +24,11 @@ from typing import Any
 from groundsynth.configuration import check_configuration
 from groundsynth.configuration_files import SCHEMA, overlaid
 from groundsynth.errors import ConfigurationError
+from groundsynth.pilot import read_pilot
+from groundsynth.running_time import durations, time_report
 from groundsynth.sources.area import tiles_of_configured
 from groundsynth.sources.grid import TILE_PIXELS
+from groundsynth.workload import Run, shards_in
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL_BYTES_A_PIXEL = 0.1
@@ -42,15 +45,35 @@ class Estimate:
     bytes: Counter[str] = field(default_factory=Counter)
 
 
-def estimate(*, configuration: list[Path], patches: int | None = None) -> None:
-    """Print the jobs, files and gigabytes of a run.
+def estimate(
+    *, configuration: list[Path], patches: int | None = None, times: Path | None = None
+) -> None:
+    """Print the jobs, files and gigabytes of a run, and its running time by a finished run.
 
     ``configuration`` lists overlays of config/config.yaml (none: the paper's own); ``patches``
-    is the expected number of real patches, where it is known.
+    is the expected number of real patches, where it is known; ``times`` is the folder of a
+    finished run, whose rates are taken where it ran under the same settings.
     """
     merged = merged_configuration(configuration)
     check_configuration(merged, SCHEMA)  # its sentence within a second, not after Snakemake's start
-    print(report(estimated(*planned(merged), merged, patches), patches is None))
+    pilot = None if times is None else read_pilot(times)  # before the plan, which takes a while
+    files, jobs = planned(merged)
+    print(report(estimated(files, jobs, merged, patches), patches is None))
+    if pilot is not None:
+        run = Run(files, expected_rows(files, merged, patches), merged)
+        print("\n" + time_report(durations(run, jobs, pilot), pilot))
+
+
+def expected_rows(
+    files: Iterable[str], config: dict[str, Any], patches: int | None
+) -> dict[tuple[str, str], float]:
+    """Images expected of each shard, by population and shard: real ones in equal parts."""
+    names = [Path(f).name.removesuffix(".counts.json") for f in files if f.endswith("counts.json")]
+    real = candidates(config) if patches is None else patches
+    rows = {("real", name): real / len(names) for name in names}
+    for population in ("unconditional", "conditional"):
+        rows |= shards_in(config, population)
+    return rows
 
 
 def merged_configuration(overlays: Iterable[Path]) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Verb table: each verb of the command line and the function that does it."""
 
+ANSWERS = ("estimate", "check-gpu")
+"""Verbs that answer a person: no job's log takes them in."""
+
 VERBS = {
     "list-tiles": "groundsynth.sources.vector_area:list_tiles",
     "fetch-imagery": "groundsynth.sources.worldcover:fetch_imagery",
@@ -27,6 +30,7 @@ VERBS = {
     "caption-vllm": "groundsynth.captioning.caption:caption_vllm",
     "caption-openai": "groundsynth.captioning.caption_openai:caption_openai",
     "score-redundancy": "groundsynth.evaluation.redundancy:score_redundancy",
+    "score-caption-set": "groundsynth.evaluation.caption_sets:score_caption_set",
     "train-clip": "groundsynth.evaluation.train_clip:train_clip",
     "score-captions": "groundsynth.evaluation.clipscore:score_captions",
     "score-grounding": "groundsynth.evaluation.grounding:score_grounding",

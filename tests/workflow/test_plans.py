@@ -157,6 +157,29 @@ def test_a_perceptual_loss_fetches_its_weights(
     assert "--perceptual 10 " in command
 
 
+def test_caption_sets_of_others_are_counted(snakemake: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "my set.csv").write_text("text\na\n")
+    overlay = tmp_path / "sets.yaml"
+    overlay.write_text("captions: {other_sets: {mine: {file: my set.csv, column: text}}}\n")
+    files = ["--configfile", ROOT / "config" / "micro.yaml", overlay]
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files)
+    assert plan.code == 0, plan.text
+    assert plan.jobs == Counter(MICRO) + Counter(score_caption_set=1)
+    (command,) = [c for c in plan.commands if "score-caption-set" in c]
+    assert "--captions 'my set.csv' --column text " in command
+    (command,) = [c for c in plan.commands if "make-tables" in c]
+    assert option(command, "caption-sets") == ["results/scores/caption_sets/mine.json"]
+
+
+def test_captions_and_tables_name_the_commit_of_their_model(plans: Plans) -> None:
+    commands = [c for c in plans("paper").commands if "caption-vllm" in c]
+    assert {option(c, "receipt")[0] for c in commands} == {
+        f"resources/models/{name}.json" for name in ("qwen3-4b", "gemma3-4b", "qwen3-vl-8b")
+    }
+    (command,) = [c for c in plans("paper").commands if "make-tables" in c]
+    assert len(option(command, "receipts")) == 3
+
+
 SELECTION = """
 selection:
   populations: [unconditional, conditional]

@@ -18,6 +18,7 @@ from groundsynth.composition.ids import read_ids, require_rows
 from groundsynth.composition.shares import read_composition
 from groundsynth.landcover import Legend
 from groundsynth.shards import open_array
+from groundsynth.sources.model_receipt import fetched_commit
 
 
 def caption_grammar(
@@ -116,14 +117,17 @@ def caption_vllm(
     retry: list[Literal["empty", "truncated"]] | None = None,
     max_bad_percent: float = 100.0,
     engine_options: dict[str, Any] | None = None,
+    receipt: Path | None = None,
 ) -> None:
     """Write captions of a shard by a language model in vLLM, loaded from the folder ``model``.
 
     Reads images, uint8 [N, H, W, 3] RGB, the index and the composition table; writes the
     captions table in the order of the index. A part is one batch of the engine: hundreds keep a
-    GPU busy. ``engine_options`` are further arguments of ``vllm.LLM``.
+    GPU busy. ``engine_options`` are further arguments of ``vllm.LLM``. The table names the commit
+    that the ``receipt`` of ``fetch-model`` has for ``revision``, or without one the revision.
     """
     vllm_offline.require_free(engine_options or {})
+    fetched = revision if receipt is None else fetched_commit(receipt)
     prompt = select_prompt(prompt_version, method)
     requests = Requests(images, index, composition, population, method, legend, percent_decimals)
     limits = vllm_offline.modality_limits(model, with_images=method != "text")
@@ -136,7 +140,7 @@ def caption_vllm(
             "captioner": captioner,
             "prompt_version": prompt_version,
             "model": repository,
-            "revision": revision,
+            "revision": fetched,
             "engine": vllm_offline.ENGINE,
             "engine_version": vllm_offline.engine_version(),
         },
@@ -144,7 +148,7 @@ def caption_vllm(
             "captioner": captioner,
             "method": method,
             "legend": legend,
-            "model": [repository, revision],
+            "model": [repository, fetched],
             "prompt": [prompt.instruction, prompt.lead],
             "percent_decimals": percent_decimals,
             "sampling": [temperature, top_p, max_tokens],

@@ -20,6 +20,7 @@ HESSEL_WEIGHT = 2.5
 """CLIP-S is this times max(cosine, 0) (Hessel et al. 2021, equation 1)."""
 
 ALL, REAL, SYNTHETIC = "all", "real", "synthetic"
+OWN = "this run"
 
 
 @dataclass
@@ -66,6 +67,7 @@ def subset_table(
         rows.append(
             {
                 "subset": subset,
+                "source": OWN,
                 "images": sum(images.get(p, 0) for p in populations),
                 "captions": captions,
                 "redundancy_percent": 100 * (1 - unique / captions) if captions else None,

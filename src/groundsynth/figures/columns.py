@@ -11,6 +11,7 @@ CAPTION_SCORES = ("redundancy_percent", "clipscore")
 """Columns of tables 1 and 2 that the paper has too."""
 TABLE1 = {
     "subset": "Subset",
+    "source": "Source",
     "images": "Images",
     "captions": "Captions",
     "redundancy_percent": "Redundancy (%)",

@@ -43,7 +43,7 @@ def read_ledger(logs: Path) -> list[Cost]:
     off or have not ended) count nowhere.
     """
     rules: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for rule, record in _records(logs):
+    for (rule, *_), record in timing_records(logs):
         rules.setdefault((rule, str(record.get("verb"))), []).append(record)
     order = list(VERBS)
     costs = [
@@ -78,11 +78,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _records(logs: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def timing_records(logs: Path) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The place below ``logs`` (rule first, no ending) and the last timing record of each log."""
     for path in sorted(logs.rglob("*.log")):
         record = _last_timing(path)
         if record is not None:
-            yield path.relative_to(logs).with_suffix("").parts[0], record
+            place = path.relative_to(logs)
+            yield (*place.parts[:-1], place.name.removesuffix(".log")), record
 
 
 def _last_timing(path: Path) -> dict[str, Any] | None:

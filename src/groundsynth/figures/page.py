@@ -73,6 +73,7 @@ def write_page(
     logs: Path,
     page: Path,
     headline: Path,
+    settings: Path,
 ) -> None:
     """Write the report of a run as one HTML page without outside resources, and its headline.
 
@@ -80,7 +81,8 @@ def write_page(
     funnel, splits and split distances of the patches (CSV), the ``measured`` distances (JSON),
     the descriptions of the ``generators`` (JSON) and the timing lines at the end of
     ``logs``/**.log. ``configuration`` is the run's, as JSON.
-    ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit).
+    ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit);
+    ``settings`` the configuration as JSON, by which ``estimate`` knows what a run measured.
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
     files["split_distances"] = distances
@@ -107,6 +109,7 @@ def write_page(
     with atomic(page) as temporary:
         temporary.write_text(_template().render(context), "utf-8")
     write_json(headline, {"report": str(page), "figures": telling})
+    write_json(settings, configuration)
 
 
 def read_picture(path: Path) -> Picture:

@@ -58,6 +58,11 @@ def published_subset(subset: str) -> Figures:
     return next((row for row in _rows("caption_subsets") if row["subset"] == subset), {})
 
 
+def published_sets() -> set[str]:
+    """Names of the human-captioned sets of the paper's table 1."""
+    return {row["subset"] for row in _rows("caption_subsets")} - {"all", "real", "synthetic"}
+
+
 def beside_paper(
     rows: Sequence[Row], published: Callable[[Row], Figures], keys: Sequence[str]
 ) -> list[Row]:

@@ -47,6 +47,7 @@ def write_report(
     folder: Path,
     page: Path,
     headline: Path,
+    settings: Path,
 ) -> None:
     """Draw the pictures of a run into ``folder`` and write its report page.
 
@@ -94,4 +95,5 @@ def write_report(
         logs=logs,
         page=page,
         headline=headline,
+        settings=settings,
     )

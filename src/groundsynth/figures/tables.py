@@ -10,6 +10,8 @@ from groundsynth.composition.rare_classes import Compositions, rare_class_rows, 
 from groundsynth.composition.statistics import compare_populations, population_compositions
 from groundsynth.evaluation.significance import Resampling
 from groundsynth.figures.caption_details import write_caption_details
+from groundsynth.figures.caption_sets import NOTE as NOTE_SETS
+from groundsynth.figures.caption_sets import is_own, other_sets
 from groundsynth.figures.caption_tables import (
     captioner_table,
     read_redundancies,
@@ -36,6 +38,7 @@ from groundsynth.figures.published_figures import (
     beside_paper,
     published_captioner,
     published_captioners,
+    published_sets,
     published_subset,
 )
 from groundsynth.figures.segmentation_files import write_segmentation_tables
@@ -45,6 +48,7 @@ from groundsynth.figures.table_files import Row, write_csv
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.cells import read_cells
 from groundsynth.segmentation.quality_scores import read_qualities
+from groundsynth.sources.model_receipt import models_sentence
 from groundsynth.tables import read_table
 
 NOTE_CAPTIONS = (
@@ -60,6 +64,8 @@ def make_tables(
     confusions: list[Path],
     qualities: list[Path],
     redundancies: list[Path],
+    caption_sets: list[Path],
+    receipts: list[Path],
     caption_scores: list[Path],
     groundings: list[Path],
     compositions: list[Path],
@@ -82,7 +88,9 @@ def make_tables(
 
     table1 and table2 (captions by subset and by captioner), table3 and table4 (segmentation
     scores and F1 of each class by mix and architecture, in percent), each as ``.csv`` with every
-    digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; diversity and grounding
+    digit, ``.md`` and ``.tex`` rounded, beside the paper's figures; in table1 also the paper's
+    sets of other makes and those of ``caption_sets`` (what ``score-caption-set`` wrote), below
+    table2 the models of the ``receipts`` with their commits; diversity and grounding
     (captions against maps) as ``.csv`` and ``.md``; cells.csv (each training by itself, with
     boundary F1 and calibration error); significance.csv and .parquet (tests between mixes);
     composition.csv (class totals in percent, distances to the real population);
@@ -101,17 +109,21 @@ def make_tables(
     counts, sums = read_redundancies(redundancies), read_scores(caption_scores)
     cells = read_cells(confusions, len(classes))
     others = read_qualities(qualities, len(classes))
+    own = subset_table(counts, images, sums, clip_name)
+    first = [*own, *other_sets(caption_sets)] if own or caption_sets else []
+    second = captioner_table(counts, sums, clip_name)
+    models = models_sentence(receipts)
     captions = [
-        ("table1", TABLE1, subset_table(counts, images, sums, clip_name), paper_subsets(counts)),
-        ("table2", TABLE2, captioner_table(counts, sums, clip_name), paper_captioners),
+        ("table1", TABLE1, first, paper_subsets(counts), NOTE_SETS),
+        ("table2", TABLE2, second, paper_captioners, models),
     ]
     distances, silhouettes = read_distances(measured), silhouette_rows(coordinates)
     leaks = leak_rows(audits)
-    for name, columns, rows, paper in captions:
+    for name, columns, rows, paper, further in captions:
         both = beside_paper(rows, paper, CAPTION_SCORES)
         write_csv(folder / f"{name}.csv", list(columns), both)
         shown = {column: columns[column] for column in without_empty(list(columns), both)}
-        write_for_reading(folder, name, shown, both, NOTE_CAPTIONS)
+        write_for_reading(folder, name, shown, both, f"{NOTE_CAPTIONS} {further}".strip())
     write_caption_details(folder, counts, groundings)
     resampling = Resampling(confidence, resamples, permutations, seed)
     tests = write_segmentation_tables(
@@ -145,9 +157,16 @@ def _composition_tables(
 
 
 def paper_subsets(captioners: Collection[str]) -> Callable[[Row], Figures]:
-    """Table 1 of the paper by our rows; it is one of the paper's five captioners together."""
+    """Table 1 of the paper by our rows; it is one of the paper's five captioners together, and of
+    sets that others captioned."""
     same = set(captioners) == published_captioners()
-    return lambda row: published_subset(str(row["subset"])) if same else {}
+
+    def figures(row: Row) -> Figures:
+        name = str(row["subset"])
+        known = same if is_own(row) else name in published_sets()
+        return published_subset(name) if known else {}
+
+    return figures
 
 
 def paper_captioners(row: Row) -> Figures:

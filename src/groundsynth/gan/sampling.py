@@ -105,7 +105,11 @@ def sample_conditional(
 
     Sample k takes the k-th patch of the train split in the order of a hash of ``rank_seed`` and
     patch_id, modulo their number, and the seed ``seed + k``: when every map has been used once,
-    the next round makes other samples of the same maps. Patches of other splits are never read.
+    the next round makes other samples of the same maps. k counts on over rounds and shards, so no
+    latent occurs twice in a population: samples of one map never share theirs, nor do samples of
+    different maps, and latents of neighbouring seeds are as uncorrelated as any. Two populations
+    whose ``seed`` differs by less than their samples share latents, on other maps. Patches of
+    other splits are never read.
     Reads ``model`` (safetensors, JSON beside it) and the real shards' ``masks`` and ``indices``.
     Writes ``images`` (uint8 (N, R, R, 3)), the table ``index``, the conditioning maps as
     ``labels`` (uint8 (N, R, R)) and the table ``confidence`` (1 throughout). Images grow in the

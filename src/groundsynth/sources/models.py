@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
 )
 
 from groundsynth.errors import FetchError
-from groundsynth.files import write_json
+from groundsynth.sources.model_receipt import write_model_receipt
 
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 """Weights without code, configuration and tokenizer."""
@@ -41,16 +41,8 @@ def fetch_model(*, repository: str, revision: str, output: Path, receipt: Path) 
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     shutil.rmtree(output, ignore_errors=True)
     partial.replace(output)
-    sizes = [path.stat().st_size for path in output.rglob("*") if path.is_file()]
-    write_json(
-        receipt,
-        {
-            "repository": repository,
-            "revision": revision,
-            "commit": commit,
-            "files": len(sizes),
-            "bytes": sum(sizes),
-        },
+    write_model_receipt(
+        receipt, repository=repository, revision=revision, commit=commit, folder=output
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,7 @@ import torch
 from groundsynth.errors import ConfigurationError
 from groundsynth.evaluation.extractors import Extractor
 from groundsynth.evaluation.segmenter_features import segmenter_extractor
-from groundsynth.progress import Progress
 from groundsynth.segmentation.confusion import count_confusion
-from groundsynth.segmentation.data import Patches, batches_in_order, read_batches
 from groundsynth.segmentation.inference import predict
 from groundsynth.segmentation.models import Description, load_model
 
@@ -54,11 +51,3 @@ class Judge:
     def features(self, images: np.ndarray) -> np.ndarray:
         """float32 [N, D] features of uint8 [N, H, W, 3]."""
         return self.extractor.vectors(images, self.batch)
-
-    def features_of_patches(self, patches: Patches, classes: int) -> Iterator[np.ndarray]:
-        """Features of real patches, batch by batch."""
-        positions = batches_in_order(len(patches), self.batch)
-        with Progress("train patches", len(patches), "img") as progress:
-            for images, _ in read_batches(patches, positions, classes):
-                yield self.features(images)
-                progress.advance(len(images))

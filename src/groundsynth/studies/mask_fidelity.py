@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from groundsynth.shards import write_array
 from groundsynth.studies.diversity import feature_distances, pixel_distances
 from groundsynth.studies.held_out import chosen, open_splits
 from groundsynth.studies.judge import Judge
+from groundsynth.studies.train_moments import train_moments
 
 Synthesise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Images uint8 [B, H, W, 3] for masks uint8 [B, H, W] and seeds [B]."""
@@ -42,6 +41,7 @@ def measure_mask_fidelity(
     images: list[Path],
     masks: list[Path],
     indices: list[Path],
+    features: list[Path],
     segmenter: Path,
     legend: dict[str, Any],
     most_masks: int,
@@ -58,12 +58,13 @@ def measure_mask_fidelity(
 
     Reads the ``generator`` (safetensors, description beside it), the real shards and a
     segmentation model that was trained on real patches alone and not used in the generator's
-    training. At most ``most_masks`` test patches, by a hash of ``seed`` and id, give
-    ``samples_per_mask`` samples each. Writes JSON ``output``: mean IoU and that of each class of
-    the segmenter on the samples against their maps, and on the real images of these maps;
-    Fréchet distances of the samples to these real images and to the train split; mean distance
-    between samples of one map in features and in grey levels; counts, models and digests.
-    ``examples``: the first samples of the first ``shown`` maps, uint8 (shown, H, W, 3).
+    training, with its ``features`` of the real shards. At most ``most_masks`` test patches, by a
+    hash of ``seed`` and id, give ``samples_per_mask`` samples each. Writes JSON ``output``: mean
+    IoU and that of each class of the segmenter on the samples against their maps, and on the real
+    images of these maps; Fréchet distances of the samples to these real images and to the train
+    split; mean distance between samples of one map in features and in grey levels; counts, models
+    and digests. ``examples``: the first samples of the first ``shown`` maps, uint8
+    (shown, H, W, 3).
     Raises InputError when the generator may have seen a test patch.
     """
     if samples_per_mask < 2:
@@ -78,13 +79,12 @@ def measure_mask_fidelity(
         )
     judge = Judge.load(segmenter, batch, place, precision)
     test, train = open_splits(images, masks, indices, generator, description)
+    trained_on = train_moments(features, indices, judge.extractor.digest, len(train))
     held_out = chosen(test, most_masks, seed)
     synthesise = synthesiser(network, len(names), place, precision)
     found = compare_samples(judge, held_out, synthesise, len(names), samples_per_mask, shown)
-    vectors = judge.features_of_patches(train, len(names))
-    train_moments = reduce(add, (Moments.of(part) for part in vectors))
     sampled, real = Moments.of(found.stacked()), Moments.of(np.concatenate(found.real_vectors))
-    inputs = [generator, *images, *masks, *indices, segmenter]
+    inputs = [generator, *images, *masks, *indices, *features, segmenter]
     parameters = {"most_masks": most_masks, "samples_per_mask": samples_per_mask, "seed": seed}
     record = {
         "discriminator": description["discriminator"],
@@ -95,8 +95,8 @@ def measure_mask_fidelity(
         **mask_scores(found.confusion, names),
         "real": mask_scores(found.real_confusion, names),
         "distance_test": distance(sampled, real),
-        "distance_train": distance(sampled, train_moments),
-        "real_distance_train": distance(real, train_moments),
+        "distance_train": distance(sampled, trained_on),
+        "real_distance_train": distance(real, trained_on),
         "feature_diversity": float(np.concatenate(found.feature_diversity).mean()),
         "pixel_diversity": float(np.concatenate(found.pixel_diversity).mean()),
         "segmenter": judge.about.title,

@@ -23,6 +23,7 @@ from groundsynth.captioning.engines.vllm_offline import (
 )
 from groundsynth.captioning.jobs import image_seed
 from groundsynth.errors import ConfigurationError, InputError
+from groundsynth.files import write_json
 from groundsynth.tables import read_table
 
 
@@ -215,6 +216,9 @@ def test_the_verb_writes_the_table(
     monkeypatch.setattr(vllm_offline, "load_engine", load)
     monkeypatch.setattr(vllm_offline, "engine_version", lambda: "9.9")
     output = tmp_path / "captions.parquet"
+    receipt = tmp_path / "model.json"
+    record = {"repository": "someone/model", "revision": "main", "commit": "0123abcd"}
+    write_json(receipt, record)
     caption.caption_vllm(
         images=shard.images,
         index=shard.index,
@@ -225,7 +229,8 @@ def test_the_verb_writes_the_table(
         legend=shard.legend,
         model=model_folder(tmp_path / "model", vision_config={}),
         repository="someone/model",
-        revision="abc",
+        revision="main",
+        receipt=receipt if method == "text" else None,
         prompt_version="v1",
         percent_decimals=0,
         temperature=0.7,
@@ -250,7 +255,7 @@ def test_the_verb_writes_the_table(
         assert row["status"] == ("truncated" if row["seed"] % 5 == 0 else "ok")
         assert (row["model"], row["revision"], row["engine_version"]) == (
             "someone/model",
-            "abc",
+            "0123abcd" if method == "text" else "main",
             "9.9",
         )
     assert model.batches == [4, 4, 3]

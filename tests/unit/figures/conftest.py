@@ -137,6 +137,8 @@ class Run:
             "block_degrees": None,
             "seed": 1,
             "groundings": self.groundings,
+            "caption_sets": [],
+            "receipts": [],
             "selections": self.selections,
         }
 

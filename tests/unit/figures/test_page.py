@@ -99,6 +99,7 @@ def write(run: Any, legend: dict[str, Any], name: str = "demo", **changes: Any) 
         "logs": run.folder / "logs",
         "page": folder / "report/index.html",
         "headline": folder / "report/headline.json",
+        "settings": folder / "report/configuration.json",
     }
     inputs.update(changes)
     write_page(name=name, **inputs)
@@ -195,9 +196,12 @@ def test_numbers_of_images(images: int, words: str) -> None:
     assert thousands(images) == words
 
 
-def test_the_headline_has_the_four_telling_figures(reported: tuple[Page, Any, str]) -> None:
+def test_the_headline_has_the_four_telling_figures(
+    full_run: Any, reported: tuple[Page, Any, str]
+) -> None:
     _, headline, _ = reported
     assert headline["report"].endswith("results/report/index.html")
+    assert read_json(full_run.folder / "results/report/configuration.json") == CONFIGURATION
     values = [figure["value"] for figure in headline["figures"]]
     assert len(values) == 4
     assert values[1:] == [25, 12.5, pytest.approx(5)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from groundsynth.errors import InputError
+from groundsynth.evaluation.caption_sets import score_caption_set
 from groundsynth.figures.caption_tables import subsets
 from groundsynth.figures.published_figures import published_captioners
 from groundsynth.figures.tables import make_tables
@@ -64,7 +65,7 @@ def test_redundancy_of_table_1_is_the_papers(
     full_run: Any, legend: dict[str, Any], tmp_path: Path
 ) -> None:
     rows = {row["subset"]: row for row in read(make(full_run, legend, tmp_path / "t"), "table1")}
-    assert list(rows) == ["all", "real", "synthetic"]
+    assert list(rows) == ["all", "real", "synthetic", "NWPU", "RSICD", "UCMC"]
     # two captioners; the second one repeats one caption in each population
     assert (rows["all"]["images"], rows["all"]["captions"]) == ("20", "40")
     assert float(rows["all"]["redundancy_percent"]) == pytest.approx(100 * (1 - 38 / 40))
@@ -102,12 +103,65 @@ def test_captioners_of_the_paper_stand_beside_its_figures(
     assert float(row["redundancy_percent_difference"]) == pytest.approx(100 / 12 - 0.26)
     assert (row["clipscore_paper"], row["clipscore_difference"]) == ("30.6", "")
     whole = read(folder, "table1")
-    assert [row["redundancy_percent_paper"] for row in whole] == ["12.85", "8.01"]
+    assert [row["redundancy_percent_paper"] for row in whole[:2]] == ["12.85", "8.01"]
     head = "| Redundancy (%) | in the paper | difference | CLIPScore | in the paper |"
     assert head in (folder / "table1.md").read_text()
     fewer = make(full_run, legend, tmp_path / "u", redundancies=paths[:4])
-    assert {row["redundancy_percent_paper"] for row in read(fewer, "table1")} == {""}
-    assert "in the paper" not in (fewer / "table1.md").read_text()
+    ours = [row for row in read(fewer, "table1") if row["source"] == "this run"]
+    assert {row["redundancy_percent_paper"] for row in ours} == {""}
+    assert "in the paper" not in (make(full_run, legend, fewer) / "table2.md").read_text()
+
+
+def test_sets_of_others_stand_in_table_1(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    """Those that the paper prints as its own, those of the configuration as measured."""
+    paths = []
+    for name, unique in (("RSICD", 4), ("my_set", 9)):
+        (tmp_path / f"{name}.txt").write_text(
+            "".join(f"caption {n % unique}\n" for n in range(10)), "utf-8"
+        )
+        paths.append(tmp_path / f"{name}.json")
+        score_caption_set(
+            captions=tmp_path / f"{name}.txt",
+            column="any",
+            self_bleu_sample=0,
+            seed=0,
+            output=paths[-1],
+        )
+    folder = make(full_run, legend, tmp_path / "t", caption_sets=paths)
+    rows = {row["subset"]: row for row in read(folder, "table1")}
+    assert [rows[name]["source"] for name in list(rows)[3:]] == [
+        *("the paper", "measured here", "the paper", "measured here"),
+    ]
+    nwpu, rsicd, own = rows["NWPU"], rows["RSICD"], rows["my_set"]
+    assert (nwpu["images"], nwpu["captions"]) == ("31500", "157500")
+    assert (nwpu["redundancy_percent"], nwpu["redundancy_percent_paper"]) == ("", "72.65")
+    assert (nwpu["clipscore"], nwpu["clipscore_paper"]) == ("", "30.25")
+    assert (rsicd["captions"], float(rsicd["redundancy_percent"])) == ("10", 60)
+    assert float(rsicd["redundancy_percent_difference"]) == pytest.approx(60 - 67.02)
+    assert (own["redundancy_percent"], own["redundancy_percent_paper"]) == ("10.0", "")
+    for ending in ("md", "tex"):
+        text = (folder / f"table1.{ending}").read_text("utf-8")
+        assert "157,500" in text
+        assert "measured here" in text
+    assert "nothing of which was measured by this run" in (folder / "table1.md").read_text("utf-8")
+
+
+def test_a_run_without_captions_has_no_table_1_of_others(
+    bare_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    assert read(make(bare_run, legend, tmp_path / "t"), "table1") == []
+
+
+def test_table_2_names_the_models_as_fetched(
+    full_run: Any, legend: dict[str, Any], tmp_path: Path
+) -> None:
+    receipt = tmp_path / "m.json"
+    write_json(receipt, {"repository": "x/m", "revision": "main", "commit": "01ab"})
+    folder = make(full_run, legend, tmp_path / "t", receipts=[receipt])
+    assert "x/m at commit 01ab (main)" in (folder / "table2.md").read_text("utf-8")
+    assert "commit" not in (folder / "table1.md").read_text("utf-8")
 
 
 def test_diversity_of_each_captioner(full_run: Any, legend: dict[str, Any], tmp_path: Path) -> None:

@@ -141,6 +141,17 @@ def test_latents_are_those_of_the_published_script() -> None:
     np.testing.assert_array_equal(latents([3, 7], 5)[1:].numpy(), expected)
 
 
+def test_latents_of_neighbouring_seeds_are_uncorrelated() -> None:
+    """Samples count their seeds on: one apart on the next map, a round apart on the same one."""
+    vectors = latents(range(4000), 32).numpy().astype(float)
+    assert len(np.unique(vectors[:, 0])) == len(vectors)
+    for apart in (1, 2, 997):
+        both = [np.corrcoef(vectors[:-apart, n], vectors[apart:, n])[0, 1] for n in range(32)]
+        deviation = 1 / np.sqrt(len(vectors) - apart)
+        assert np.abs(both).max() < 4.5 * deviation
+        assert np.sqrt(np.mean(np.square(both))) < 1.4 * deviation
+
+
 def test_conditional_shard(spade_model: Path, spade: Any, shards: Any, tmp_path: Path) -> None:
     images, index, labels, confidence = conditional(spade_model, shards, legend_of(spade), tmp_path)
     assert images.shape == (8, 16, 16, 3)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from groundsynth.evaluation.features import extract_features
 from groundsynth.gan.generator_files import build_generator, save_generator
 from groundsynth.gan.real_patches import train_split_digest
 from groundsynth.segmentation.architectures import build_model
@@ -65,10 +66,28 @@ def save_spade(path: Path, **facts: Any) -> None:
     save_generator(path, network, "spade", KEYWORDS, **{**about, **facts})
 
 
-def save_segmenter(path: Path, parts: dict[str, Any]) -> None:
-    torch.manual_seed(1)
+def save_segmenter(path: Path, parts: dict[str, Any], seed: int = 1) -> None:
+    torch.manual_seed(seed)
     about = Description("fpn", ENCODER, NAMES, "mix", parts, 1, SIZE, 0.1)
     save_model(path, build_model("fpn", ENCODER, 3).state_dict(), about, {})
+
+
+def extract(folder: Path) -> None:
+    """The segmenter's features of both shards, as the run leaves them."""
+    for number in range(len(SPLITS)):
+        extract_features(
+            images=folder / f"{number}.images.npy",
+            index=folder / f"{number}.index.parquet",
+            population="real",
+            extractor="segmenter",
+            weights=folder / "segmenter.safetensors",
+            network=None,
+            sha256=None,
+            batch=3,
+            device="cpu",
+            precision="float32",
+            output=folder / f"{number}.features.parquet",
+        )
 
 
 @pytest.fixture
@@ -85,11 +104,13 @@ def run(tmp_path: Path) -> dict[str, Any]:
         write_array(tmp_path / f"{number}.images.npy", images)
     save_spade(tmp_path / "generator.safetensors")
     save_segmenter(tmp_path / "segmenter.safetensors", {"real": True})
+    extract(tmp_path)
     return {
         "generator": tmp_path / "generator.safetensors",
         "images": [tmp_path / f"{n}.images.npy" for n in range(2)],
         "masks": [tmp_path / f"{n}.masks.npy" for n in range(2)],
         "indices": [tmp_path / f"{n}.index.parquet" for n in range(2)],
+        "features": [tmp_path / f"{n}.features.parquet" for n in range(2)],
         "segmenter": tmp_path / "segmenter.safetensors",
         "legend": {"classes": CLASSES},
         "most_masks": 4,

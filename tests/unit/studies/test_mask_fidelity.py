@@ -97,6 +97,15 @@ def _classes(judge: Judge, picture: np.ndarray) -> np.ndarray:
     return predict(judge.model, judge.about, picture[None], device=CPU, precision="float32")[0]
 
 
+def test_features_of_another_model_or_of_fewer_shards_are_refused(run: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="features of 4 train patches, but 6 such patches"):
+        measure_mask_fidelity(**run | {"features": run["features"][:1]})
+    save_segmenter(run["segmenter"], {"real": True}, seed=2)
+    with pytest.raises(InputError, match=r"0\.features\.parquet holds features of another model"):
+        measure_mask_fidelity(**run)
+    assert not run["output"].exists()
+
+
 def test_no_more_maps_than_there_are(run: dict[str, Any]) -> None:
     measure_mask_fidelity(**run | {"most_masks": 100, "shown": 16})
     found = read_json(run["output"])
