@@ -11,7 +11,7 @@ import torch
 from groundsynth.errors import TrainingError
 from groundsynth.gan.collapse import CONTEST
 from groundsynth.gan.history import History
-from groundsynth.gan.micro_batches import Part
+from groundsynth.parts import Part
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
 from groundsynth.gan.train_spade import advance_spade, train_spade
 

@@ -12,7 +12,7 @@ from groundsynth.errors import ConfigurationError
 from groundsynth.gan.generator_files import load_generator, sidecar_of
 from groundsynth.gan.latents import latents
 from groundsynth.gan.plateau import FIGURE, Plateau, PlateauSettings
-from groundsynth.gan.processes import Processes
+from groundsynth.processes import Processes
 from groundsynth.gan.random_features import NAME, SIZE, RandomFeatures
 from groundsynth.gan.real_patches import TrainPatches
 from groundsynth.gan.train_spade import train_spade

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from groundsynth.errors import ConfigurationError
-from groundsynth.gan.micro_batches import Part, accumulate, part_size
-from groundsynth.gan.processes import Processes, join_processes
+from groundsynth.gan.micro_batches import accumulate, part_size
+from groundsynth.parts import Part
+from groundsynth.processes import Processes, join_processes
 from groundsynth.gan.train_spade import SpadeOptions, train_spade
 from groundsynth.gan.train_spade import build as build_spade
 from groundsynth.gan.train_stylegan import StyleganOptions, train_stylegan

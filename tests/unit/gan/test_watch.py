@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan import training
-from groundsynth.gan.processes import Processes
+from groundsynth.processes import Processes
 from groundsynth.gan.snapshots import COUNTS
 from groundsynth.gan.train_spade import train_spade
 from groundsynth.gan.train_stylegan import StyleganOptions, build, train_stylegan
