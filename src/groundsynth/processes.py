@@ -56,6 +56,17 @@ class Processes:
         if self.count > 1:
             dist.all_reduce(values)
 
+    def add_up_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace the gradients of ``parameters`` by their sums over the processes."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        whole = torch.cat([gradient.flatten() for gradient in gradients])
+        self.add_up(whole)
+        pieces = whole.split([gradient.numel() for gradient in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view(gradient.shape))
+
     def total(self, values: Tensor) -> Tensor:
         """Sum of ``values`` over the processes, for a loss that all of them compute alike.
 
