@@ -38,7 +38,7 @@ class Part:
     def draws(self, size: int) -> AbstractContextManager[object]:
         """Context in which random numbers are drawn as if ``size`` samples were the whole batch.
 
-        It covers ``torch.rand``, ``torch.randn``, ``torch.randn_like``, ``Tensor.bernoulli_`` and
+        It covers ``torch.rand``, ``torch.randn``, those with ``_like``, ``Tensor.bernoulli_`` and
         the dropouts. Every shape begins with the number of samples, that of the last two kinds
         perhaps with a multiple (several rows a sample, one after another); ValueError otherwise.
         """
@@ -56,9 +56,9 @@ class _WholeBatchDraws(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         options = kwargs or {}
-        if func is torch.randn_like:
+        if func is torch.rand_like or func is torch.randn_like:
             self._require_samples(args[0].shape, rows=1)
-            return self._own(torch.randn_like(self._whole(args[0]), **options))
+            return self._own(func(self._whole(args[0]), **options))
         if func is torch.rand or func is torch.randn:
             shape = args if isinstance(args[0], int) else args[0]
             self._require_samples(shape, rows=1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from groundsynth.parts import WHOLE, Part
 
 
-def kept(shape: tuple[int, ...], part: Part) -> Tensor:
+def kept(shape: tuple[int, ...]) -> Tensor:
     """Ones of a part, or of the whole batch, with the channels last."""
     ones = torch.ones(shape)
     return ones.to(memory_format=torch.channels_last) if len(shape) == 4 else ones
@@ -23,13 +23,14 @@ def draw(part: Part, size: int) -> list[Tensor]:
             torch.rand([size], device="cpu"),
             torch.rand(size, 2),
             torch.randn_like(torch.empty(size, 2, 2)),
+            torch.rand_like(torch.empty(size, 3)),
             torch.empty(size, 1, 1).bernoulli_(0.5),
-            F.dropout(kept((size, 3, 4, 4), part), 0.5),
-            F.dropout(kept((3 * size, 5), part), 0.5),  # three rows a sample, as windows are
-            F.dropout2d(kept((size, 8, 2, 2), part), 0.5, True, True),
-            torch.nn.Dropout(0.5)(kept((size, 7), part)),
-            torch.nn.Dropout(0.5).eval()(kept((size, 7), part)),
-            F.dropout(kept((size, 7), part), 0.0),
+            F.dropout(kept((size, 3, 4, 4)), 0.5),
+            F.dropout(kept((3 * size, 5)), 0.5),  # three rows a sample, as windows are
+            F.dropout2d(kept((size, 8, 2, 2)), 0.5, True, True),
+            torch.nn.Dropout(0.5)(kept((size, 7))),
+            torch.nn.Dropout(0.5).eval()(kept((size, 7))),
+            F.dropout(kept((size, 7)), 0.0),
         ]
     return [first, *drawn, torch.rand([]).expand(size)]
 
@@ -39,8 +40,8 @@ def test_a_sample_draws_the_same_in_every_part() -> None:
     parts = [draw(Part(number, 3), 2) for number in range(3)]
     for n, expected in enumerate(whole):
         assert torch.equal(torch.cat([part[n] for part in parts]), expected)
-    assert {0.0, 2.0} == {*whole[5].unique().tolist()} == {*whole[7].unique().tolist()}
-    assert (whole[9] == 1).all()
+    assert {0.0, 2.0} == {*whole[6].unique().tolist()} == {*whole[8].unique().tolist()}
+    assert (whole[10] == 1).all()
 
 
 def test_a_dropout_lets_the_gradient_through_what_it_keeps() -> None:
