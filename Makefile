@@ -75,7 +75,8 @@ test-vllm-where-possible:
 # The trainings and what they rest on, with the PyTorch of older GPUs. What a kill leaves is the same.
 LEGACY_TESTS := tests/unit/gan tests/unit/segmentation tests/unit/evaluation/test_train_clip.py \
   tests/unit/evaluation/test_clipscore.py tests/unit/evaluation/test_features.py \
-  tests/unit/test_device.py tests/unit/test_checkpoint.py tests/unit/test_check_gpu.py -k 'not killed'
+  tests/unit/test_device.py tests/unit/test_checkpoint.py tests/unit/test_check_gpu.py \
+  tests/unit/test_parts.py tests/unit/test_processes.py -k 'not killed'
 test-legacy:
 	@$(MAKE) --no-print-directory setup-test LOCK=legacy
 	@OMP_NUM_THREADS=1 PYTHONNOUSERSITE=1 .venv-legacy/bin/python -m pytest -p no:cacheprovider $(LEGACY_TESTS)

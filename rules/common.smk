@@ -51,6 +51,7 @@ REAL_SHARDS = sorted(
 )
 LABELLER = config["segmentation"]["labeller"]
 LABELLER_CELL = f"{LABELLER['mix']}/{LABELLER['architecture']}/{LABELLER['seed']}"
+CELL_FOLDER = "results/segmentation/{mix}/{architecture}/{seed}"
 LABELLER_FOLDER = f"results/segmentation/{LABELLER_CELL}"
 CAPTIONERS = config["captions"]["captioners"]
 SYNTHETIC = [

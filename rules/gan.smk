@@ -10,7 +10,7 @@ rule advance_stylegan:
     input:
         images=images_of("real"),
         indices=indices_of("real"),
-        before=slot_before("unconditional"),
+        before=slot_before("gan/unconditional", "results/gan/unconditional"),
     output:
         receipt="results/gan/unconditional/slots/{slot}.json",
     log:
@@ -27,7 +27,7 @@ rule advance_stylegan:
         gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
         revision=2,
-        launcher=launcher_of("unconditional"),
+        launcher=launcher_of("gan/unconditional"),
         options=options_of("gan/unconditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
@@ -49,7 +49,7 @@ rule train_stylegan:
     input:
         images=images_of("real"),
         indices=indices_of("real"),
-        before=slot_before("unconditional"),
+        before=slot_before("gan/unconditional", "results/gan/unconditional"),
     output:
         model="results/gan/unconditional/generator.safetensors",
         description="results/gan/unconditional/generator.json",
@@ -71,7 +71,7 @@ rule train_stylegan:
         gpu=lookup(within=config, dpath="gan/unconditional/gpus"),
     params:
         revision=3,
-        launcher=launcher_of("unconditional"),
+        launcher=launcher_of("gan/unconditional"),
         options=options_of("gan/unconditional", leave=UNTRAINED),
         slots=lookup(within=config, dpath="gan/unconditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
@@ -96,7 +96,7 @@ rule advance_spade:
         images=images_of("real"),
         masks=masks_of("real"),
         indices=indices_of("real"),
-        before=slot_before("conditional"),
+        before=slot_before("gan/conditional", "results/gan/conditional"),
         perceptual=perceptual_weights(),
     output:
         receipt="results/gan/conditional/slots/{slot}.json",
@@ -114,7 +114,7 @@ rule advance_spade:
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
         revision=2,
-        launcher=launcher_of("conditional"),
+        launcher=launcher_of("gan/conditional"),
         legend=json_of("legend"),
         options=options_of("gan/conditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
@@ -138,7 +138,7 @@ rule train_spade:
         images=images_of("real"),
         masks=masks_of("real"),
         indices=indices_of("real"),
-        before=slot_before("conditional"),
+        before=slot_before("gan/conditional", "results/gan/conditional"),
         perceptual=perceptual_weights(),
     output:
         model="results/gan/conditional/generator.safetensors",
@@ -161,7 +161,7 @@ rule train_spade:
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
         revision=4,
-        launcher=launcher_of("conditional"),
+        launcher=launcher_of("gan/conditional"),
         legend=json_of("legend"),
         options=options_of("gan/conditional", leave=UNTRAINED),
         slots=lookup(within=config, dpath="gan/conditional/slots"),

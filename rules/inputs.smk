@@ -145,12 +145,17 @@ def selected_by(kind, *criteria):
     return needed
 
 
-def slot_before(population):
-    """Input function: receipt of the time slot before the wildcards' one; none for the first."""
+def slot_before(training, folder):
+    """Input function: receipt of the time slot before the wildcards' one; none for the first.
+
+    ``training`` is a section of the configuration, ``folder`` that of its results, with wildcards.
+    """
+    slots = lookup(dpath=f"{training}/slots", within=config)
 
     def receipt(wildcards):
-        slot = int(getattr(wildcards, "slot", config["gan"][population]["slots"]))
-        return [f"results/gan/{population}/slots/{slot - 1}.json"] if slot > 1 else []
+        slot = int(getattr(wildcards, "slot", slots))
+        own = folder.format(**dict(wildcards.items()))
+        return [f"{own}/slots/{slot - 1}.json"] if slot > 1 else []
 
     return receipt
 

@@ -50,6 +50,13 @@ def watch_words(population, rule):
     return words + (["--wandb", run["wandb"]] if run["wandb"] else [])
 
 
+def launcher_of(training):
+    """What starts a training in several processes, one a GPU: words after python; none for one."""
+    gpus = lookup(dpath=f"{training}/gpus", within=config)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    return [*torchrun, str(gpus)] if gpus > 1 else []
+
+
 # Keys of gan.* that the trained weights do not depend on, or that the rules take apart.
 UNTRAINED = ["train", "slots", "gpus", "snapshot_ticks"]
 
@@ -66,6 +73,7 @@ EXECUTION = {
     "conditional_batch": config["synthesis"]["conditional"]["batch"],
     "train_stylegan": watch_words("unconditional", "train_stylegan"),
     "train_spade": watch_words("conditional", "train_spade"),
+    "segmentation_launcher": launcher_of("segmentation"),
     "part_size": config["captions"]["part_size"],
     "max_bad_percent": config["captions"]["max_bad_percent"],
     "vllm": words_of(
@@ -82,13 +90,6 @@ def execution(key):
     Snakemake compares no parameter whose function asks for the threads.
     """
     return lambda wildcards, threads: EXECUTION[key]
-
-
-def launcher_of(population):
-    """What starts a training in several processes, one a GPU: words after python; none for one."""
-    gpus = config["gan"][population]["gpus"]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    return [*torchrun, str(gpus)] if gpus > 1 else []
 
 
 def first_sample(wildcards):

@@ -52,7 +52,7 @@ rule train_compared_spade:
         gpu=lookup(within=config, dpath="gan/conditional/gpus"),
     params:
         revision=1,
-        launcher=launcher_of("conditional"),
+        launcher=launcher_of("gan/conditional"),
         legend=json_of("legend"),
         options=options_of(
             "gan/conditional",

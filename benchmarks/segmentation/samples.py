@@ -28,6 +28,7 @@ from straightforward import Loop, PngFiles, write_png
 from torch.utils.flop_counter import FlopCounterMode
 
 from groundsynth.allocator import keep_freed_memory
+from groundsynth.processes import Processes
 from groundsynth.segmentation.architectures import ARCHITECTURES, build_model
 from groundsynth.segmentation.data import Patches
 from groundsynth.segmentation.populations import Population
@@ -140,7 +141,7 @@ def _trained(
     keep_freed_memory()  # as the command line does before every verb
     model = build_model(architecture, options.encoder, CLASSES)
     patches = _shard(folder, images, masks)
-    return Trainer(model, patches, patches, CLASSES, settings, device).take_steps
+    return Trainer(model, patches, patches, CLASSES, settings, Processes(device)).take_steps
 
 
 def _patches(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:

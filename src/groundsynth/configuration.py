@@ -252,6 +252,12 @@ def _segmentation(config: Config) -> Iterator[str]:
         yield "segmentation.budget is epochs, but segmentation.epochs is 0; raise it."
     if section["budget"] == "steps" and section["steps"] == 0:
         yield "segmentation.budget is steps, but segmentation.steps is 0; raise it."
+    batch, gpus = section["batch"], section["gpus"]
+    if _has_segmenter(config) and batch % gpus:
+        yield (
+            f"segmentation.batch {batch} cannot be divided over {gpus} gpus; choose a batch that "
+            "is a multiple of segmentation.gpus."
+        )
     used = set(section["architectures"]) if _has_cells(config) else set()
     labels = _has_samples(config) or _compared(config)
     used |= {labeller["architecture"]} if labels else set()

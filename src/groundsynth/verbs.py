@@ -23,6 +23,7 @@ VERBS = {
     "import-checkpoint": "groundsynth.gan.import_checkpoint:import_checkpoint",
     "sample-unconditional": "groundsynth.gan.sampling:sample_unconditional",
     "sample-conditional": "groundsynth.gan.sampling:sample_conditional",
+    "advance-segmentation": "groundsynth.segmentation.training:advance_segmentation",
     "train-segmentation": "groundsynth.segmentation.training:train_segmentation",
     "label-unconditional": "groundsynth.segmentation.inference:label_unconditional",
     "compute-composition": "groundsynth.composition.shares:compute_composition",

@@ -449,3 +449,12 @@ def test_batches_divide(gpus: int, micro_batch: int | None, part: int) -> None:
     assert expected in problem(changed(**places))
     places |= {"gan__unconditional__micro_batch": 64, "gan__unconditional__gpus": 4}
     check_configuration(changed(**places), SCHEMA)
+
+
+def test_batches_of_segmentation_divide() -> None:
+    places = {"segmentation__batch": 24, "segmentation__gpus": 5}
+    expected = "segmentation.batch 24 cannot be divided over 5 gpus; choose a batch that is a mult"
+    assert expected in problem(changed(**places))
+    check_configuration(changed(**{**places, "segmentation__gpus": 8}), SCHEMA)
+    unused = {**NO_SAMPLES, "segmentation__mixes": []}
+    check_configuration(changed(**places, **unused), SCHEMA)

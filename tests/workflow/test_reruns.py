@@ -92,6 +92,7 @@ OVERLAYS: dict[str, dict[str, int]] = {
         "write_report": 1,
         "all": 1,
     },
+    "segmentation: {gpus: 2}": {"write_report": 1, "all": 1},
     "captions: {part_size: 7}\nevaluation: {feature_batch: 3}\nclip: {batch: 9}": {
         "write_report": 1,
         "all": 1,

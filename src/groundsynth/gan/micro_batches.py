@@ -1,80 +1,21 @@
 """A batch in equal parts, over processes and one after the other, as if it were whole.
 
-Every part draws the random numbers of the whole batch and takes the rows of its own samples:
-what a sample is made from follows from its place in the batch, whichever part or process it
-falls to. Gradients, running means and figures are those of the parts' mean, so that k processes
-do what one process does that goes through the same k parts. What looks across samples (the
-groups of the minibatch standard deviation, the spread of the samples) looks across one part.
+Every part draws the random numbers of the whole batch (``parts``). Gradients, running means and
+figures are those of the parts' mean, so that k processes do what one process does that goes
+through the same k parts. What looks across samples (the groups of the minibatch standard
+deviation, the spread of the samples) looks across one part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from groundsynth.errors import ConfigurationError
-from groundsynth.gan.processes import Processes
-
-
-@dataclass(frozen=True)
-class Part:
-    """Place of a part among ``count`` equal parts of a batch; by default it is all of it."""
-
-    number: int = 0
-    count: int = 1
-
-    def rows(self, size: int) -> slice:
-        """Rows of the whole batch that belong to this part of ``size`` samples."""
-        return slice(self.number * size, (self.number + 1) * size)
-
-    def normal(self, size: int, *shape: int, device: torch.device) -> Tensor:
-        """Standard normal numbers [size, *shape] of this part's samples."""
-        return torch.randn(self.count * size, *shape, device=device)[self.rows(size)]
-
-    def draws(self, size: int) -> AbstractContextManager[object]:
-        """Context in which ``torch.rand`` and ``torch.randn`` draw for ``size`` samples of a part.
-
-        Every shape in it begins with the number of samples; ValueError otherwise.
-        """
-        return nullcontext() if self.count == 1 else _WholeBatchDraws(self, size)
-
-
-class _WholeBatchDraws(TorchFunctionMode):
-    """Draws the numbers of the whole batch wherever those of a part are asked for."""
-
-    def __init__(self, part: Part, size: int) -> None:
-        super().__init__()
-        self.part, self.size = part, size
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        options = kwargs or {}
-        if func is torch.randn_like:
-            self._require_samples(args[0].shape)
-            # Joined, not made from a shape: the order in memory decides which number goes where.
-            whole = torch.cat([args[0].detach()] * self.part.count)
-            return torch.randn_like(whole, **options)[self.part.rows(self.size)]
-        if func is torch.rand or func is torch.randn:
-            shape = args if isinstance(args[0], int) else args[0]
-            self._require_samples(shape)
-            whole = func([self.part.count * self.size, *shape[1:]], **options)
-            return whole[self.part.rows(self.size)]
-        return func(*args, **options)
-
-    def _require_samples(self, shape: Any) -> None:
-        if len(shape) == 0 or shape[0] != self.size:
-            raise ValueError(f"a draw of shape {list(shape)} is not one for {self.size} samples")
-
-
-WHOLE = Part()
-"""The only part of a batch that is not divided."""
+from groundsynth.processes import Processes
 
 
 def part_size(batch: int, micro_batch: int | None, processes: int) -> int:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from groundsynth.errors import ConfigurationError
 from groundsynth.evaluation.moments import Moments, distance
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.random_features import NAME, SIZE, RandomFeatures
 from groundsynth.gan.real_patches import TrainPatches
+from groundsynth.processes import Processes
 
 FIGURE = "random_frechet_distance"
 """Name of the distance in the history."""

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from groundsynth.errors import InputError
-from groundsynth.gan.micro_batches import WHOLE, Part
 from groundsynth.landcover import UNLABELLED
+from groundsynth.parts import WHOLE, Part
 from groundsynth.provenance import digest_of_value
 from groundsynth.shards import JoinedArrays
 from groundsynth.tables import read_table

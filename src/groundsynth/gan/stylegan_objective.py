@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from groundsynth.gan import losses
 from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.collapse import spread_of
-from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.ops import upfirdn2d
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.training import Losses, Phase
+from groundsynth.parts import Part
 
 GENERATOR_INTERVAL, DISCRIMINATOR_INTERVAL = 4, 16
 BETAS, EPS = (0.0, 0.99), 1e-8

@@ -18,15 +18,15 @@ from groundsynth.gan.generator_files import save_generator
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.perceptual import PerceptualDistance
 from groundsynth.gan.plateau import Plateau, compared_positions
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import TrainPatches
-from groundsynth.gan.slots import advance, finish
 from groundsynth.gan.spade import Generator, one_hot
 from groundsynth.gan.spade_objective import SpadeObjective, SpadeSettings
 from groundsynth.gan.training import Networks, Trainer
 from groundsynth.gan.training_options import APART, LastSlotOptions, TrainingOptions
 from groundsynth.landcover import Legend
+from groundsynth.processes import Processes
 from groundsynth.provenance import digest_of, provenance
+from groundsynth.slots import advance, finish
 from groundsynth.verb_options import takes_options
 
 PREVIEW_COLUMNS = 8
@@ -95,7 +95,12 @@ def train_spade(options: LastSpadeOptions) -> None:
 
 def train_to_the_end(options: LastSpadeOptions) -> None:
     """The last slot of a training, its outputs included."""
-    finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
+    finish(
+        options.chain_slot,
+        partial(build, options),
+        options.outputs,
+        lambda trainer, run: _write(options, trainer),
+    )
 
 
 def build(options: SpadeOptions, processes: Processes) -> Trainer:
@@ -111,7 +116,14 @@ def build(options: SpadeOptions, processes: Processes) -> Trainer:
     objective = SpadeObjective(G, adversary, _settings(options), _perceptual(options, device))
     plateau = _plateau(options, patches, processes)
     return Trainer(
-        networks, objective, reader, options.schedule, processes, options.precision, plateau
+        networks,
+        objective,
+        reader,
+        options.schedule,
+        processes,
+        options.precision,
+        plateau,
+        options.watch,
     )
 
 

@@ -17,13 +17,13 @@ from groundsynth.gan.augment_adaptive import AdaptiveAugment
 from groundsynth.gan.generator_files import build_generator, save_generator
 from groundsynth.gan.latents import latents, to_pixels
 from groundsynth.gan.plateau import Plateau
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import TrainPatches
-from groundsynth.gan.slots import advance, finish
 from groundsynth.gan.stylegan_objective import StyleganObjective, StyleganSettings
 from groundsynth.gan.training import Networks, Trainer
 from groundsynth.gan.training_options import LastSlotOptions, TrainingOptions
+from groundsynth.processes import Processes
 from groundsynth.provenance import provenance
+from groundsynth.slots import advance, finish
 from groundsynth.verb_options import takes_options
 
 PREVIEW_COLUMNS, PREVIEW_COUNT = 8, 32
@@ -80,7 +80,12 @@ def train_stylegan(options: LastStyleganOptions) -> None:
     the same seeds for each of some times). Fails with the state saved when the training is not
     complete at the end of the slot.
     """
-    finish(options.chain_slot, partial(build, options), options.outputs, partial(_write, options))
+    finish(
+        options.chain_slot,
+        partial(build, options),
+        options.outputs,
+        lambda trainer, run: _write(options, trainer),
+    )
 
 
 def build(options: StyleganOptions, processes: Processes) -> Trainer:
@@ -107,7 +112,14 @@ def build(options: StyleganOptions, processes: Processes) -> Trainer:
     )
     plateau = _plateau(options, patches, processes)
     return Trainer(
-        networks, objective, reader, options.schedule, processes, options.precision, plateau
+        networks,
+        objective,
+        reader,
+        options.schedule,
+        processes,
+        options.precision,
+        plateau,
+        options.watch,
     )
 
 

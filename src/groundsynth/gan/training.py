@@ -25,16 +25,15 @@ from groundsynth.gan.ema import ema_decay, update_ema
 from groundsynth.gan.history import History
 from groundsynth.gan.micro_batches import accumulate, part_size
 from groundsynth.gan.plateau import FIGURE, Plateau
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import Batch, BatchReader
 from groundsynth.gan.schedule import Schedule
+from groundsynth.gan.watch import OnTick, WatchSettings, watching
+from groundsynth.processes import Processes
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
 
 Losses = Iterator[tuple[Tensor, dict[str, Tensor]]]
 """Losses to propagate one after the other, each with figures for the history."""
-
-OnTick = Callable[[Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,9 @@ class Trainer:
         processes: Processes,
         precision: str = "float32",
         plateau: Plateau | None = None,
+        watch: WatchSettings | None = None,
     ) -> None:
-        self.plateau = plateau
+        self.plateau, self.watch = plateau, watch
         self.networks, self.objective = networks, objective
         self.reader, self.schedule = reader, schedule
         self.processes, self.device = processes, processes.device
@@ -138,11 +138,13 @@ class Trainer:
         plateau = " (plateau reached)" if self._at_plateau else ""
         return f"{place}{plateau}, best {FIGURE} {self.plateau.best:.4g}"
 
-    def run(self, run: RunState, on_tick: OnTick | None = None) -> bool:
-        """Train until complete, or until ``run`` says to stop; True when complete.
+    def run(self, run: RunState) -> bool:
+        """Train until complete, or until ``run`` says to stop; True when complete."""
+        with watching(self.watch, self, run.folder) as on_tick:
+            return self._run(run, on_tick)
 
-        ``on_tick`` gets the figures of each tick, before the state is saved.
-        """
+    def _run(self, run: RunState, on_tick: OnTick | None) -> bool:
+        """As ``run``; ``on_tick`` gets the figures of each tick, before the state is saved."""
         images = self.schedule.steps * self.schedule.batch
         quiet = not self.processes.first
         with Progress("training", images, "img", done=self.seen, quiet=quiet) as progress:

@@ -14,15 +14,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from groundsynth.gan.generator_files import sidecar_of
-from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.plateau import PlateauSettings
 from groundsynth.gan.previews import write_preview
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
 from groundsynth.gan.schedule import Schedule
-from groundsynth.gan.slots import Slot
 from groundsynth.gan.training import Trainer
 from groundsynth.gan.watch import WatchSettings
+from groundsynth.parts import Part
+from groundsynth.processes import Processes
+from groundsynth.slots import Slot
 
 APART = {"apart": True}
 """Metadata of an option that the trained weights do not depend on, or only by its content."""
@@ -84,7 +84,6 @@ class TrainingOptions(ABC):
             runtime=self.runtime,
             receipt=self.receipt,
             device=self.device,
-            watch=self.watch,
         )
 
     @abstractmethod

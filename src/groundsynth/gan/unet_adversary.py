@@ -14,9 +14,9 @@ from torch import Tensor
 
 from groundsynth.gan import losses
 from groundsynth.gan.adversary import Judged, feature_distance
-from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.unet_discriminator import Discriminator, cutmix_masks, mix
+from groundsynth.parts import Part
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from groundsynth.event_log import EventLog, TensorBoardLog, WandbLog
 from groundsynth.gan.snapshots import Snapshots
 
 if TYPE_CHECKING:
-    from groundsynth.gan.training import OnTick, Trainer
+    from groundsynth.gan.training import Trainer
+
+OnTick = Callable[[Mapping[str, float]], None]
 
 Draw = Callable[["Trainer"], tuple[np.ndarray, int]]
 """Images uint8 [N, H, W, 3] of the averaged generator, and the number of columns to show them."""
@@ -88,9 +90,11 @@ class Watch:
 
 
 @contextmanager
-def watching(settings: WatchSettings, trainer: Trainer, state: Path) -> Iterator[OnTick | None]:
+def watching(
+    settings: WatchSettings | None, trainer: Trainer, state: Path
+) -> Iterator[OnTick | None]:
     """What to call at each tick of a training at its beginning, or taken up from its state."""
-    if not trainer.processes.first:
+    if settings is None or not trainer.processes.first:
         yield None
         return
     watch = Watch(settings, trainer, state)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import torch
 
 from groundsynth.files import read_json, write_json
+from groundsynth.processes import Processes
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
 from groundsynth.segmentation.data import Patches, batches_in_order
@@ -51,8 +53,19 @@ def count_classes(
     return counts
 
 
-def weights_of(patches: Patches, classes: int, state: RunState) -> np.ndarray:
-    """Balanced weights float64 [K] of a mix, counted once and kept in the state folder."""
+def weights_of(patches: Patches, classes: int, state: RunState, processes: Processes) -> np.ndarray:
+    """Balanced weights float64 [K] of a mix, counted once and kept in the state folder.
+
+    The first of the processes counts for all.
+    """
+    weights = torch.zeros(classes, dtype=torch.float64)
+    if processes.first:
+        weights += torch.tensor(_kept_weights(patches, classes, state), dtype=torch.float64)
+    processes.add_up(weights)
+    return weights.numpy()
+
+
+def _kept_weights(patches: Patches, classes: int, state: RunState) -> list[float]:
     path = state.folder / FILE
     if not path.exists():
         with Progress("class weights", len(patches), "patch") as progress:
@@ -64,4 +77,5 @@ def weights_of(patches: Patches, classes: int, state: RunState) -> np.ndarray:
 
             counts = count_classes(patches, classes, after_block)
         write_json(path, {"weights": balanced_weights(counts).tolist()})
-    return np.array(read_json(path)["weights"])
+    kept: list[float] = read_json(path)["weights"]
+    return kept

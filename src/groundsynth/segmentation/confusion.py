@@ -13,6 +13,7 @@ from torch import nn
 
 from groundsynth.device import autocast
 from groundsynth.landcover import UNLABELLED
+from groundsynth.parts import WHOLE, Part
 from groundsynth.segmentation.data import Patches, batches_in_order, read_batches
 from groundsynth.segmentation.preprocessing import as_images, as_masks, standardise
 from groundsynth.tables import write_table
@@ -42,27 +43,35 @@ def confusion_of(
     precision: str,
     after_batch: Callable[[int], None] = lambda size: None,
     also: Callable[[torch.Tensor, torch.Tensor], None] = lambda logits, truth: None,
+    part: Part = WHOLE,
 ) -> np.ndarray:
     """int32 [N, K, K] counts of the model's predictions on every patch, in order.
 
     The model is left in evaluation mode. ``also`` is called with the logits [N, K, H, W] and the
     truth int64 [N, H, W] of each batch, ``after_batch`` with its size when it is done. Memory does
-    not grow with the patches but by their counts.
+    not grow with the patches but by their counts. Of each batch only this ``part`` is counted, as
+    near to equal as it can be; the counts of all other patches are 0.
     """
     model.eval()
     counts = np.zeros((len(patches), classes, classes), np.int32)
-    done = 0
-    positions = batches_in_order(len(patches), batch)
-    for images, masks in read_batches(patches, positions, classes):
+    own = [_share(positions, part) for positions in batches_in_order(len(patches), batch)]
+    for rows, (images, masks) in zip(own, read_batches(patches, own, classes), strict=True):
+        if not len(rows):  # the last batch may have fewer patches than there are parts
+            after_batch(0)
+            continue
         with torch.inference_mode(), autocast(device, precision):
             logits = model(standardise(as_images(images, device)))
             truth = as_masks(masks, device)
             found = count_confusion(logits.argmax(1), truth, classes)
             also(logits, truth)
-        counts[done : done + len(images)] = found.cpu().numpy()
-        done += len(images)
+        counts[rows] = found.cpu().numpy()
         after_batch(len(images))
     return counts
+
+
+def _share(positions: np.ndarray, part: Part) -> np.ndarray:
+    share: np.ndarray = np.array_split(positions, part.count)[part.number]
+    return share
 
 
 def write_confusion(

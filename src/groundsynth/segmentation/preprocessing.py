@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from groundsynth.parts import WHOLE, Part
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -46,29 +48,33 @@ def standardise(
 
 
 def augment(
-    images: torch.Tensor, masks: torch.Tensor, random: np.random.Generator
+    images: torch.Tensor, masks: torch.Tensor, random: np.random.Generator, part: Part = WHOLE
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Random symmetry and light of each patch: [N, 3, H, H] in 0..1 and [N, H, H].
 
     Horizontal flip, vertical flip and a quarter turn, each with probability 0.5: the flips make
     the direction of the turn irrelevant, so that it is a transposition. Brightness and contrast
     change together with probability 0.3, each by up to 0.2. The draws come from ``random`` on
-    the host: they do not depend on the device.
+    the host: they do not depend on the device. They are those of the whole batch of which the
+    patches are a ``part``.
     """
-    count = len(images)
-    across, down = (random.random(count) < FLIP for _ in range(2))
-    turned = random.random(count) < TURN
+    own = part.rows(len(images))
+    count = len(images) * part.count
+    across, down = ((random.random(count) < FLIP)[own] for _ in range(2))
+    turned = (random.random(count) < TURN)[own]
     for chosen, operation in ((turned, transpose), (across, flip_last), (down, flip_rows)):
         where = torch.from_numpy(chosen).to(images.device)
         images = torch.where(where.view(-1, 1, 1, 1), operation(images), images)
         masks = torch.where(where.view(-1, 1, 1), operation(masks), masks)
-    return _relight(images, random), masks
+    return _relight(images, random, part), masks
 
 
-def _relight(images: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    count = len(images)
+def _relight(images: torch.Tensor, random: np.random.Generator, part: Part) -> torch.Tensor:
+    own = part.rows(len(images))
+    count = len(images) * part.count
     lit = random.random(count) < LIGHT
-    gain, offset = (random.uniform(-LIGHT_RANGE, LIGHT_RANGE, count) * lit for _ in range(2))
+    changes = (random.uniform(-LIGHT_RANGE, LIGHT_RANGE, count) * lit for _ in range(2))
+    gain, offset = (change[own] for change in changes)
     shape = (-1, 1, 1, 1)
     factor = torch.from_numpy(1 + gain).to(images).view(shape)
     shift = torch.from_numpy(offset).to(images).view(shape)

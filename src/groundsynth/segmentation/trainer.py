@@ -1,13 +1,16 @@
 """The training loop of a segmentation model (paper, section on segmentation experiments).
 
 AdamW; after each round the macro F1 on the real validation split decides about the learning rate
-(schedule ``plateau``), about stopping early, and about the weights that are kept.
+(schedule ``plateau``), about stopping early, and about the weights that are kept. Over several
+processes each step is that of one process with the whole batch: each reads its share, and
+normalisation, loss and gradient are those of all shares.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,11 @@ from torch import nn
 from groundsynth.checkpoint import load_checkpoint, save_checkpoint
 from groundsynth.device import autocast, loss_scaler
 from groundsynth.errors import TrainingError
+from groundsynth.processes import Processes
 from groundsynth.progress import Progress
 from groundsynth.run_state import RunState
+from groundsynth.segmentation.batch_statistics import global_statistics
+from groundsynth.segmentation.class_weights import weights_of
 from groundsynth.segmentation.confusion import confusion_of
 from groundsynth.segmentation.data import Patches, read_batches
 from groundsynth.segmentation.losses import make_loss
@@ -42,15 +48,13 @@ class Trainer:
         validation: Patches,
         classes: int,
         settings: Settings,
-        device: torch.device,
-        weights: np.ndarray | None = None,
+        processes: Processes,
     ) -> None:
-        """``weights`` are those of the classes in the loss, [K]."""
-        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.processes, self.device = processes, processes.device
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.train, self.validation, self.classes = train, validation, classes
-        self.settings, self.device = settings, device
-        on_device = None if weights is None else torch.tensor(weights, device=device).float()
-        self.loss = make_loss(settings.loss, on_device)
+        self.settings = settings
+        self.loss = make_loss(settings.loss, None, processes.total)
         self.optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=settings.learning_rate,
@@ -60,35 +64,57 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, mode="max", factor=RATE_FACTOR, patience=settings.patience
         )
-        self.scaler = loss_scaler(device, settings.precision)
+        self.scaler = loss_scaler(self.device, settings.precision)
         self.step = self.rounds = self.rounds_since_best = 0
         self.best_f1 = -1.0
         self.best_weights: dict[str, torch.Tensor] = {}
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         self.history: list[list[Any]] = []
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
 
     @property
-    def finished(self) -> bool:
+    def complete(self) -> bool:
         """Whether the budget is spent or the F1 has stopped rising."""
         over = self.rounds >= len(self.settings.round_ends)
         return over or self.rounds_since_best >= self.settings.stop_patience
 
-    def run(self, state: RunState) -> None:
-        """Train until finished; save and raise what ``state.leave`` gives when asked to stop."""
-        self.load(state.folder)
-        total = self.settings.round_ends[-1]
-        with Progress("segmentation", total, "step", done=self.step) as progress:
-            while not self.finished:
-                self._train_round(state, progress)
-                self._validate(state, progress)
-                self.save(state.folder)
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self.step
 
-    def _train_round(self, state: RunState, progress: Progress) -> None:
+    @property
+    def seen(self) -> int:
+        """Patches seen so far."""
+        return self.step * min(self.settings.batch, len(self.train))
+
+    def describe(self) -> str:
+        """How far the training has come, in words."""
+        place = f"step {self.step} of {self.settings.round_ends[-1]}"
+        return f"{place}, best F1 {self.best_f1:.4g}" if self.rounds else place
+
+    def run(self, run: RunState) -> bool:
+        """Train until complete, or save and leave when asked to stop; True when complete."""
+        if self.settings.class_weights:
+            weights = weights_of(self.train, self.classes, run, self.processes)
+            on_device = torch.tensor(weights, device=self.device).float()
+            self.loss = make_loss(self.settings.loss, on_device, self.processes.total)
+        total, quiet = self.settings.round_ends[-1], not self.processes.first
+        with (
+            suppress(_AskedToStop),
+            Progress("segmentation", total, "step", done=self.step, quiet=quiet) as progress,
+        ):
+            while not self.complete:
+                self._train_round(run, progress)
+                self._validate(run, progress)
+                self.save(run)
+        return self.complete
+
+    def _train_round(self, run: RunState, progress: Progress) -> None:
         def after_step() -> None:
             progress.advance()
-            self.pause(state)
+            self.pause(run)
 
         self.take_steps(self.settings.round_ends[self.rounds] - self.step, after_step)
 
@@ -102,7 +128,9 @@ class Trainer:
             self.step,
             self.step + steps,
         )
-        for images, masks in read_batches(self.train, order, self.classes):
+        size = min(self.settings.batch, len(self.train)) // self.processes.count
+        own = (positions[self.processes.part.rows(size)] for positions in order)
+        for images, masks in read_batches(self.train, own, self.classes):
             self._train_step(images, masks)
             after_step()
 
@@ -112,12 +140,19 @@ class Trainer:
         if self.settings.schedule == "cosine":
             self.optimizer.param_groups[0]["lr"] = self.settings.cosine_rate(self.step)
         random = np.random.default_rng([self.settings.seed, self.step, 1])
-        x, truth = augment(as_images(images, self.device), as_masks(masks, self.device), random)
-        with autocast(self.device, self.settings.precision):
+        part = self.processes.part
+        x, truth = as_images(images, self.device), as_masks(masks, self.device)
+        x, truth = augment(x, truth, random, part)
+        with (
+            autocast(self.device, self.settings.precision),
+            global_statistics(self.processes),
+            part.draws(len(images)),
+        ):
             logits = self.model(standardise(x))
         loss = self.loss(logits, truth)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        self.processes.add_up_gradients(self.model.parameters())
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm, foreach=True)
         self.scaler.step(self.optimizer)
@@ -125,7 +160,8 @@ class Trainer:
         self.loss_sum += loss.detach()
         self.step += 1
 
-    def _validate(self, state: RunState, progress: Progress) -> None:
+    def _validate(self, run: RunState, progress: Progress) -> None:
+        """Each process counts its share of the validation split."""
         counts = confusion_of(
             self.model,
             self.validation,
@@ -133,9 +169,12 @@ class Trainer:
             batch=self.settings.batch,
             device=self.device,
             precision=self.settings.precision,
-            after_batch=lambda size: self.pause(state),
+            after_batch=lambda size: self.pause(run),
+            part=self.processes.part,
         )
-        figures = scores(counts.sum(0))
+        matrix = torch.from_numpy(counts.sum(0, dtype=np.int64))
+        self.processes.add_up(matrix)
+        figures = scores(matrix.numpy())
         loss = self._mean_loss()
         rate = self.optimizer.param_groups[0]["lr"]
         self.record(loss=loss, f1=figures["f1"], iou=figures["iou"], learning_rate=rate)
@@ -167,36 +206,42 @@ class Trainer:
 
     def record(self, **figures: float) -> None:
         """Add one history row for each figure at the present step."""
-        images = self.step * min(self.settings.batch, len(self.train))
         for name, value in figures.items():
-            self.history.append([self.step, images, self.seconds, name, float(value)])
+            self.history.append([self.step, self.seen, self.seconds, name, float(value)])
 
     @property
     def seconds(self) -> float:
         """Training time in seconds, over all attempts."""
         return self.seconds_before + time.monotonic() - self.started
 
-    def pause(self, state: RunState) -> None:
-        """Save now and then; save and leave when the job is asked to stop."""
-        if state.should_stop():
-            if not state.lost.is_set():  # else the folder is another holder's
-                self.save(state.folder)
-            raise state.leave(f"step {self.step} of {self.settings.round_ends[-1]}")
+    def pause(self, run: RunState) -> None:
+        """Save now and then; save and leave when any of the processes is asked to stop."""
+        if self.processes.any(run.should_stop()):
+            self.save(run)
+            raise _AskedToStop
         if time.monotonic() - self.saved >= SAVE_EVERY_SECONDS:
-            self.save(state.folder)
+            self.save(run)
 
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint from which ``load`` goes on as if nothing had happened."""
+    def save(self, run: RunState) -> None:
+        """Write a checkpoint from which ``restore`` goes on as if nothing had happened.
+
+        By the first process, and not into a folder that another holder has taken.
+        """
+        self.saved = time.monotonic()
+        if not self.processes.first or run.lost.is_set():
+            return
         parts = {name: part.state_dict() for name, part in self._stateful().items()}
         values = {name: getattr(self, name) for name in VALUES}
-        save_checkpoint(folder, {**parts, **values, "seconds": self.seconds})
-        self.saved = time.monotonic()
+        save_checkpoint(run.folder, {**parts, **values, "seconds": self.seconds})
 
-    def load(self, folder: Path) -> None:
-        """Go on from the newest checkpoint in ``folder``, if there is one."""
+    def restore(self, folder: Path) -> None:
+        """Go on from the newest checkpoint in ``folder``, if there is one, in all processes."""
         found = load_checkpoint(folder, torch.device("cpu"))
-        if found is None:
-            return
+        if found is not None:
+            self._load(found)
+        self.processes.share(self.model.state_dict().values())
+
+    def _load(self, found: Mapping[str, Any]) -> None:
         for name, part in self._stateful().items():
             part.load_state_dict(found[name])
         for name in VALUES:
@@ -211,6 +256,10 @@ class Trainer:
             "schedule": self.schedule,
             "scaler": self.scaler,
         }
+
+
+class _AskedToStop(Exception):
+    """The state is saved; leave the training at once."""
 
 
 VALUES = (

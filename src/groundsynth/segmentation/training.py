@@ -1,85 +1,50 @@
-"""The verb ``train-segmentation``: one cell of the experiment, trained and tested."""
+"""Verbs advance-segmentation and train-segmentation: one cell of the experiment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from groundsynth.device import Precision, select_device
 from groundsynth.errors import ConfigurationError, InputError
-from groundsynth.landcover import Legend
+from groundsynth.processes import Processes
 from groundsynth.progress import Progress
 from groundsynth.provenance import digest_of, provenance
-from groundsynth.run_state import RunState, open_state, slot_seconds
+from groundsynth.run_state import RunState
 from groundsynth.segmentation.architectures import build_model, load_encoder_weights
-from groundsynth.segmentation.class_weights import ClassWeights, weights_of
 from groundsynth.segmentation.confusion import confusion_of, write_confusion
 from groundsynth.segmentation.data import Patches, first_samples, joined, split_of
-from groundsynth.segmentation.losses import LossName
-from groundsynth.segmentation.mixes import Mix
-from groundsynth.segmentation.models import Description, save_model, sidecar_of
+from groundsynth.segmentation.models import Description, save_model
+from groundsynth.segmentation.options import LastSlotOptions, SlotOptions, TrainingOptions
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.segmentation.populations import open_population
 from groundsynth.segmentation.quality import QualityCounts
-from groundsynth.segmentation.sampling import Sampling
-from groundsynth.segmentation.settings import Schedule, Settings, round_ends
+from groundsynth.segmentation.settings import Settings
 from groundsynth.segmentation.trainer import Trainer
+from groundsynth.slots import Slot, advance, finish
 from groundsynth.tables import write_table
-
-Architecture = Literal["unet", "unetplusplus", "pan", "deeplabv3plus", "segformer", "fpn"]
-Shards = tuple[list[Path], list[Path], list[Path]]
-"""Images, masks and indices of one population."""
+from groundsynth.verb_options import takes_options
 
 
-def train_segmentation(
-    *,
-    real_images: list[Path],
-    real_masks: list[Path],
-    real_indices: list[Path],
-    unconditional_images: list[Path],
-    unconditional_masks: list[Path],
-    unconditional_indices: list[Path],
-    conditional_images: list[Path],
-    conditional_masks: list[Path],
-    conditional_indices: list[Path],
-    unconditional_selection: Path | None = None,
-    conditional_selection: Path | None = None,
-    mix: str,
-    mix_parts: dict[str, Any],
-    architecture: Architecture,
-    encoder: str,
-    encoder_weights: Path | None,
-    legend: dict[str, Any],
-    budget: Literal["epochs", "steps"],
-    epochs: int,
-    steps: int,
-    batch: int,
-    learning_rate: float,
-    weight_decay: float,
-    patience: int,
-    stop_patience: int,
-    clip_norm: float,
-    loss: LossName = "dice",
-    class_weights: ClassWeights | None = None,
-    sampling: Sampling = "uniform",
-    schedule: Schedule = "plateau",
-    seed: int,
-    device: str,
-    precision: Precision,
-    state: Path,
-    keep_state: bool,
-    runtime: float | None,
-    model: Path,
-    history: Path,
-    confusion: Path,
-    quality: Path,
-) -> None:
+@takes_options(SlotOptions)
+def advance_segmentation(options: SlotOptions) -> None:
+    """Train a segmentation model in one time slot of a chain, before the last.
+
+    As train-segmentation. Continues from ``state`` and leaves its own state there; ``receipt``
+    (JSON) says how far the training has come.
+    """
+    cell = open_cell(options)
+    advance(cell.slot(options.slot, options.receipt), cell.build)
+
+
+@takes_options(LastSlotOptions)
+def train_segmentation(options: LastSlotOptions) -> None:
     """Train a segmentation model on one mix, validate on real patches, test on real patches.
 
     Reads shards of images uint8 (N, H, W, 3) and masks uint8 (N, H, W) with their indices; the
@@ -89,92 +54,75 @@ def train_segmentation(
     Validation closes each round. The learning rate falls on a plateau of ``patience`` rounds, or
     along a cosine. ``class_weights`` weigh the loss by the mix's masks; with the ``sampling``
     ``balanced`` each batch takes equally many patches of every population, in rounds as long as
-    a pass over the mix would be. ``runtime`` is in minutes. Writes the weights of the best round
-    to ``model`` with a JSON sidecar, the training ``history``, and ``confusion``: K x K pixel
-    counts of each real test patch, and ``quality``: what boundary F1 and calibration error of
-    each derive from.
+    a pass over the mix would be. ``runtime`` is in minutes; fails with the state saved when the
+    training is not complete at its end. Writes the weights of the best round to ``model`` with a
+    JSON sidecar, the training ``history``, and ``confusion``: K x K pixel counts of each real
+    test patch, and ``quality``: what boundary F1 and calibration error of each derive from.
     """
-    classes = Legend.from_json(legend).names
-    chosen = Mix.from_parts(mix, mix_parts)
-    shards = {
-        "real": (real_images, real_masks, real_indices),
-        "unconditional": (unconditional_images, unconditional_masks, unconditional_indices),
-        "conditional": (conditional_images, conditional_masks, conditional_indices),
-    }
-    selections = {
-        "unconditional": unconditional_selection if chosen.selection else None,
-        "conditional": conditional_selection if chosen.selection else None,
-    }
-    splits = _open_splits(chosen, shards, selections)
-    settings = Settings(
-        round_ends=round_ends(budget, epochs, steps, len(splits["train"]), batch),
-        batch=batch,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        patience=patience,
-        stop_patience=stop_patience,
-        clip_norm=clip_norm,
-        loss=loss,
-        seed=seed,
-        precision=precision,
-        class_weights=class_weights,
-        sampling=sampling,
-    )
-    _check_batch(batch, len(splits["train"]))
-    size = _checked_size(splits, architecture)
-    parameters = {
-        "architecture": architecture,
-        "encoder": encoder,
-        "encoder_weights": digest_of(encoder_weights) if encoder_weights else None,
-        "class_names": list(classes),
-        "mix": mix,
-        "mix_parts": chosen.parts,
-        **asdict(settings),
-    }
-    inputs = [path for lists in shards.values() for paths in lists for path in paths]
-    inputs += [path for path in selections.values() if path is not None]
-    with open_state(
-        state,
-        parameters=parameters,
-        inputs=inputs,
-        outputs=(model, sidecar_of(model), history, confusion, quality),
-        stop_after=slot_seconds(runtime),
-        keep=keep_state,
-    ) as run:
-        if run.finished_elsewhere:
-            return
-        place = select_device(device)
-        network = _initial_model(architecture, encoder, encoder_weights, len(classes), seed)
-        weights = weights_of(splits["train"], len(classes), run) if class_weights else None
-        trainer = Trainer(
-            network, splits["train"], splits["validation"], len(classes), settings, place, weights
-        )
-        trainer.run(run)
-        counts, pixels = _test(trainer, splits["test"], run)
-        about = Description(
-            architecture=architecture,
-            encoder=encoder,
-            class_names=classes,
-            mix=mix,
-            mix_parts=chosen.parts,
-            seed=seed,
-            patch_size=size,
-            validation_f1=trainer.best_f1,
-        )
-        record = provenance("train-segmentation", parameters, inputs)
-        save_model(model, trainer.best_weights, about, record)
-        write_history(history, trainer.history, record)
-        cell: dict[str, Any] = {"architecture": architecture, "mix": mix, "seed": seed}
-        write_confusion(confusion, splits["test"].ids, counts, **cell, provenance=record)
-        pixels.write(quality, splits["test"].ids, **cell, provenance=record)
-        run.complete()
+    cell = open_cell(options)
+    finish(cell.slot(), cell.build, options.outputs, partial(_write, options, cell))
 
 
-def _open_splits(
-    mix: Mix, shards: Mapping[str, Shards], selections: Mapping[str, Path | None]
-) -> dict[str, Patches]:
+@dataclass(frozen=True)
+class Cell:
+    """A training before its first step: its options, and the patches that they name."""
+
+    options: TrainingOptions
+    splits: Mapping[str, Patches]
+    settings: Settings
+    patch_size: int
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the trained weights depend on besides the shards."""
+        options = self.options
+        weights = options.encoder_weights
+        return {
+            "architecture": options.architecture,
+            "encoder": options.encoder,
+            "encoder_weights": digest_of(weights) if weights else None,
+            "class_names": list(options.class_names),
+            "mix": options.mix,
+            "mix_parts": options.chosen_mix.parts,
+            **asdict(self.settings),
+        }
+
+    def slot(self, number: int = 1, receipt: Path | None = None) -> Slot:
+        """The job of the chain; the last one writes no receipt, but its outputs."""
+        return Slot(
+            parameters=self.parameters,
+            inputs=self.options.inputs,
+            state=self.options.state,
+            keep_state=self.options.keep_state,
+            number=number,
+            runtime=self.options.runtime,
+            receipt=receipt,
+            device=self.options.device,
+        )
+
+    def build(self, processes: Processes) -> Trainer:
+        """The training at its beginning."""
+        options = self.options
+        _check_batch(options.batch, len(self.splits["train"]), processes.count)
+        classes = len(options.class_names)
+        network = _initial_model(
+            options.architecture, options.encoder, options.encoder_weights, classes, options.seed
+        )
+        train, validation = self.splits["train"], self.splits["validation"]
+        return Trainer(network, train, validation, classes, self.settings, processes)
+
+
+def open_cell(options: TrainingOptions) -> Cell:
+    """Open the patches of a cell; an error in one sentence if it cannot be trained on them."""
+    splits = _open_splits(options)
+    _check_batch(options.batch, len(splits["train"]))
+    settings = options.settings(len(splits["train"]))
+    return Cell(options, splits, settings, _checked_size(splits, options.architecture))
+
+
+def _open_splits(options: TrainingOptions) -> dict[str, Patches]:
     """The mix as ``train``, and the real ``validation`` and ``test`` patches."""
+    mix, shards, selections = options.chosen_mix, options.shards, options.selections
     real = open_population(*shards["real"], real=True)
     parts = [split_of(real, "train")] if mix.real else []
     for name, count in mix.samples.items():
@@ -201,11 +149,17 @@ def _checked_size(splits: Mapping[str, Patches], architecture: str) -> int:
     return height
 
 
-def _check_batch(batch: int, patches: int) -> None:
-    if min(batch, patches) < 2:
+def _check_batch(batch: int, patches: int, processes: int = 1) -> None:
+    size = min(batch, patches)
+    if size < 2:
         raise ConfigurationError(
             f"A training of {patches} patches in batches of {batch} cannot work: batch "
             "normalisation needs two patches; raise segmentation.batch or enlarge the mix."
+        )
+    if size % processes:
+        raise ConfigurationError(
+            f"A batch of {size} of {patches} patches cannot be divided over {processes} processes; "
+            "choose segmentation.gpus that divides it."
         )
 
 
@@ -218,6 +172,32 @@ def _initial_model(
     if weights is not None:
         load_encoder_weights(network, weights)
     return network
+
+
+def _write(options: LastSlotOptions, cell: Cell, trainer: Trainer, run: RunState) -> None:
+    """Test the finished training and write everything about it."""
+    test = cell.splits["test"]
+    counts, pixels = _test(trainer, test, run)
+    about = Description(
+        architecture=options.architecture,
+        encoder=options.encoder,
+        class_names=options.class_names,
+        mix=options.mix,
+        mix_parts=options.chosen_mix.parts,
+        seed=options.seed,
+        patch_size=cell.patch_size,
+        validation_f1=trainer.best_f1,
+    )
+    record = provenance("train-segmentation", cell.parameters, options.inputs)
+    save_model(options.model, trainer.best_weights, about, record)
+    write_history(options.history, trainer.history, record)
+    names: dict[str, Any] = {
+        "architecture": options.architecture,
+        "mix": options.mix,
+        "seed": options.seed,
+    }
+    write_confusion(options.confusion, test.ids, counts, **names, provenance=record)
+    pixels.write(options.quality, test.ids, **names, provenance=record)
 
 
 def _test(trainer: Trainer, test: Patches, run: RunState) -> tuple[np.ndarray, QualityCounts]:

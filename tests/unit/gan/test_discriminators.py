@@ -11,9 +11,9 @@ import torch
 from groundsynth.errors import TrainingError
 from groundsynth.gan.collapse import CONTEST
 from groundsynth.gan.history import History
-from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.real_patches import BatchReader, TrainPatches
 from groundsynth.gan.train_spade import advance_spade, train_spade
+from groundsynth.parts import Part
 
 KINDS: dict[str, dict[str, Any]] = {
     "patch": {"discriminator": "patch", "scales": 2},

@@ -12,11 +12,11 @@ from groundsynth.errors import ConfigurationError
 from groundsynth.gan.generator_files import load_generator, sidecar_of
 from groundsynth.gan.latents import latents
 from groundsynth.gan.plateau import FIGURE, Plateau, PlateauSettings
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.random_features import NAME, SIZE, RandomFeatures
 from groundsynth.gan.real_patches import TrainPatches
 from groundsynth.gan.train_spade import train_spade
 from groundsynth.gan.train_stylegan import advance_stylegan, train_stylegan
+from groundsynth.processes import Processes
 
 from .test_processes import figures
 from .test_training import stop_after_steps

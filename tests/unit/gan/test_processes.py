@@ -1,8 +1,6 @@
 """A batch in parts, one after the other or over processes, is trained on as if it were whole."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +8,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from torchrun import two_processes
 
 from groundsynth.errors import ConfigurationError
-from groundsynth.gan.micro_batches import Part, accumulate, part_size
-from groundsynth.gan.processes import Processes, join_processes
+from groundsynth.gan.micro_batches import accumulate, part_size
 from groundsynth.gan.train_spade import SpadeOptions, train_spade
 from groundsynth.gan.train_spade import build as build_spade
 from groundsynth.gan.train_stylegan import StyleganOptions, train_stylegan
 from groundsynth.gan.train_stylegan import build as build_stylegan
+from groundsynth.parts import Part
+from groundsynth.processes import Processes
 
 ALONE = Processes(torch.device("cpu"))
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-
-
-def words_of(options: dict[str, Any]) -> list[str]:
-    """The options of a verb as its command line."""
-    words: list[str] = []
-    for name, value in options.items():
-        if isinstance(value, list):
-            texts = [str(part) for part in value]
-        else:
-            texts = [json.dumps(value) if isinstance(value, dict) else str(value)]
-        words += ["--" + name.replace("_", "-"), *texts]
-    return words
-
-
-def two_processes(verb: str, options: dict[str, Any]) -> str:
-    """Run a verb in two processes; what they say."""
-    command = [sys.executable, *TORCHRUN, "-m", "groundsynth", verb, *words_of(options)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
 
 
 def figures(path: Path) -> dict[tuple[int, str], float]:
@@ -108,26 +87,6 @@ def test_running_means_see_the_whole_batch(stylegan: Any) -> None:
     assert torch.allclose(*centres, rtol=1e-4, atol=1e-8)
 
 
-def test_a_sample_draws_the_same_in_every_part() -> None:
-    def draw(part: Part, size: int) -> list[torch.Tensor]:
-        torch.manual_seed(4)
-        first = part.normal(size, 3, device=ALONE.device)
-        with part.draws(size):
-            drawn = [
-                torch.rand([size], device="cpu"),
-                torch.rand(size, 2),
-                torch.randn_like(torch.empty(size, 2, 2)),
-            ]
-        return [first, *drawn, torch.rand([]).expand(size)]
-
-    whole = draw(Part(), 6)
-    parts = [draw(Part(number, 3), 2) for number in range(3)]
-    for n, expected in enumerate(whole):
-        assert torch.equal(torch.cat([part[n] for part in parts]), expected)
-    with pytest.raises(ValueError, match="not one for 2 samples"), Part(0, 3).draws(2):
-        torch.rand(5, 2)
-
-
 def test_means_of_gradients_and_changes() -> None:
     layer = torch.nn.Linear(1, 1, bias=False)
     memory, constant = torch.tensor(1.0), torch.tensor(0.1)
@@ -153,14 +112,6 @@ def test_part_sizes() -> None:
         part_size(256, 48, 2)
     with pytest.raises(ConfigurationError, match="parts of 1 over 2 processes"):
         part_size(2, None, 2)
-
-
-def test_one_process_needs_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with join_processes("cpu") as processes:
-        assert processes == ALONE
-        assert processes.any(True)
-        assert not processes.any(False)
 
 
 def test_each_process_reads_its_share(spade: Any) -> None:

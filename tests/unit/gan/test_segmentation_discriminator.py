@@ -9,10 +9,10 @@ from torch import Tensor
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan import losses
 from groundsynth.gan.collapse import CONTEST
-from groundsynth.gan.micro_batches import Part
 from groundsynth.gan.real_patches import Batch
 from groundsynth.gan.segmentation_adversary import SegmentationAdversary
 from groundsynth.gan.segmentation_discriminator import Discriminator, label_mix_masks
+from groundsynth.parts import Part
 
 CLASSES = 3
 

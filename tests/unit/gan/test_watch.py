@@ -13,11 +13,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan import training
-from groundsynth.gan.processes import Processes
 from groundsynth.gan.snapshots import COUNTS
 from groundsynth.gan.train_spade import train_spade
 from groundsynth.gan.train_stylegan import StyleganOptions, build, train_stylegan
 from groundsynth.gan.watch import watching
+from groundsynth.processes import Processes
 
 from .conftest import SIZE
 from .test_processes import figures

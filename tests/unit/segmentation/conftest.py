@@ -85,14 +85,13 @@ def synthetic_rows(population: str, count: int) -> dict[str, list[Any]]:
     }
 
 
-@pytest.fixture
-def populations(tmp_path: Path) -> dict[str, list[Path]]:
+def populations_in(folder: Path) -> dict[str, list[Path]]:
     """Shards of 24 real patches, 10 unconditional and 6 conditional samples, by parameter name."""
     counts = {"real": 24, "unconditional": 10, "conditional": 6}
     return {
         f"{population}_{kind}": paths
         for population, count in counts.items()
-        for kind, paths in write_population(tmp_path, population, count).items()
+        for kind, paths in write_population(folder, population, count).items()
     }
 
 
@@ -107,12 +106,11 @@ def real_patches(tmp_path: Path) -> Callable[..., Population]:
     return make
 
 
-@pytest.fixture
-def arguments(tmp_path: Path, populations: dict[str, list[Path]]) -> Callable[..., dict[str, Any]]:
+def arguments_in(base: Path, populations: dict[str, list[Path]]) -> Callable[..., dict[str, Any]]:
     """Function that gives the arguments of ``train_segmentation`` with some of them changed."""
 
     def make(**changes: Any) -> dict[str, Any]:
-        folder = tmp_path / changes.pop("folder", "cell")
+        folder = base / changes.pop("folder", "cell")
         given = {
             **populations,
             "mix": "real",
@@ -145,3 +143,15 @@ def arguments(tmp_path: Path, populations: dict[str, list[Path]]) -> Callable[..
         return {**given, **changes}
 
     return make
+
+
+@pytest.fixture
+def populations(tmp_path: Path) -> dict[str, list[Path]]:
+    """As ``populations_in`` the test's own folder."""
+    return populations_in(tmp_path)
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, populations: dict[str, list[Path]]) -> Callable[..., dict[str, Any]]:
+    """As ``arguments_in`` the test's own folder."""
+    return arguments_in(tmp_path, populations)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from groundsynth.errors import ConfigurationError, FetchError, InputError
+from groundsynth.processes import Processes
 from groundsynth.segmentation.architectures import (
     ARCHITECTURES,
     build_model,
@@ -46,7 +47,7 @@ def test_a_step_and_inference_at_both_sizes_with_five_classes(
     model = build_model(architecture, FAMILY, 5)
     before = [p.detach().clone() for p in model.parameters()]
     settings = Settings((1,), 2, 1e-3, "plateau", 0.01, 3, 5, 1.0, "dice", 1, "float32")
-    training = Trainer(model, splits["train"], splits["validation"], 5, settings, CPU)
+    training = Trainer(model, splits["train"], splits["validation"], 5, settings, Processes(CPU))
     training.take_steps(1)
     assert training.step == 1
     assert 0 < float(training.loss_sum) < 2

@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from groundsynth import run_state
 from groundsynth.errors import InputError
-from groundsynth.segmentation import class_weights
+from groundsynth.processes import Processes
+from groundsynth.segmentation import class_weights, trainer
 from groundsynth.segmentation.class_weights import balanced_weights, count_classes, weights_of
 from groundsynth.segmentation.data import Patches, first_samples, joined, split_of
 from groundsynth.segmentation.populations import open_population
-from groundsynth.segmentation.trainer import Trainer
 from groundsynth.segmentation.training import train_segmentation
 from groundsynth.tables import read_provenance
+
+ALONE = Processes(torch.device("cpu"))
 
 
 @pytest.fixture
@@ -60,25 +63,25 @@ def test_every_labelled_pixel_of_the_mix_is_counted(
 
 def test_the_count_is_kept_in_the_state(mix: Patches, tmp_path: Path) -> None:
     state = run_state.RunState(tmp_path, None)
-    first = weights_of(mix, 3, state)
+    first = weights_of(mix, 3, state, ALONE)
     assert first.tolist() == balanced_weights(count_classes(mix, 3)).tolist()
-    assert weights_of(Patches(()), 3, state).tolist() == first.tolist()
+    assert weights_of(Patches(()), 3, state, ALONE).tolist() == first.tolist()
     stopping = run_state.RunState(tmp_path / "other", 0.0)
     with pytest.raises(run_state.Stopped, match="count of the classes"):
-        weights_of(mix, 3, stopping)
+        weights_of(mix, 3, stopping, ALONE)
 
 
 def test_training_weighs_the_classes_of_its_mix(
     arguments: Callable[..., dict[str, Any]], mix: Patches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    original = Trainer.__init__
+    original = trainer.make_loss
 
-    def begin(self: Trainer, *given: Any) -> None:
-        seen.append(given[-1])
-        original(self, *given)
+    def make(name: Any, weights: Any, total: Any) -> Any:
+        seen.append(weights)
+        return original(name, weights, total)
 
-    monkeypatch.setattr(Trainer, "__init__", begin)
+    monkeypatch.setattr(trainer, "make_loss", make)
     parts = {"real": True, "unconditional": 7, "conditional": 0}
     losses = []
     for chosen in (None, "balanced"):
@@ -89,6 +92,7 @@ def test_training_weighs_the_classes_of_its_mix(
         record = read_provenance(given["history"])
         assert record["parameters"]["class_weights"] == chosen
         losses.append(given["model"].read_bytes())
-    assert seen[0] is None
-    assert seen[1].tolist() == balanced_weights(count_classes(mix, 3)).tolist()
+    assert seen[:-1] == [None, None]
+    expected = balanced_weights(count_classes(mix, 3)).astype(np.float32)
+    assert seen[-1].tolist() == expected.tolist()
     assert losses[0] != losses[1]

@@ -4,7 +4,10 @@ from typing import get_args
 
 import pytest
 import torch
+from processes_in_threads import together
+from segmentation_models_pytorch.losses import DiceLoss
 
+from groundsynth.processes import Processes
 from groundsynth.segmentation.losses import LossName, make_loss
 
 
@@ -105,3 +108,44 @@ def test_equal_weights_are_none_and_no_label_is_no_loss(name: LossName) -> None:
     assert nothing.item() == 0
     assert logits.grad is not None
     assert (logits.grad == 0).all()
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_dice_is_the_librarys(weights: torch.Tensor | None) -> None:
+    draw = torch.Generator().manual_seed(8)
+    listed = None if weights is None else weights.tolist()
+    theirs = DiceLoss(mode="multiclass", ignore_index=255, class_weights=listed)
+    logits = torch.randn(4, 3, 16, 16, generator=draw).contiguous(memory_format=torch.channels_last)
+    truth = torch.randint(0, 2, (4, 16, 16), generator=draw)  # the last class does not occur
+    truth[:, :3] = 255
+    gradients = []
+    for loss in (make_loss("dice", weights), theirs):
+        x = logits.clone().requires_grad_()
+        value = loss(x, truth)
+        value.backward()
+        gradients.append((value.item(), x.grad))
+    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-6)
+    assert torch.allclose(gradients[0][1], gradients[1][1], rtol=1e-5, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", get_args(LossName))
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_shares_of_a_batch_have_its_loss(name: LossName, weights: torch.Tensor | None) -> None:
+    """Of three shares one has no labels, and no two the same classes."""
+    draw = torch.Generator().manual_seed(9)
+    logits = 2 * torch.randn(6, 3, 8, 8, generator=draw)
+    truth = torch.stack([torch.full((8, 8), value) for value in (0, 0, 1, 1, 255, 255)])
+    truth[1, :4] = 1
+
+    def work(processes: Processes) -> tuple[float, torch.Tensor]:
+        rows = processes.part.rows(6 // processes.count)
+        x = logits[rows].clone().requires_grad_()
+        value = make_loss(name, weights, processes.total)(x, truth[rows])
+        value.backward()
+        assert x.grad is not None
+        return value.item(), x.grad
+
+    whole, gradient = work(Processes(torch.device("cpu")))
+    shares = together(3, work)
+    assert [value for value, _ in shares] == pytest.approx([whole] * 3, rel=1e-6)
+    assert torch.allclose(torch.cat([own for _, own in shares]), gradient, rtol=1e-4, atol=1e-9)

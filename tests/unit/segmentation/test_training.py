@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 
 from groundsynth import device as precisions
 from groundsynth import run_state
-from groundsynth.errors import ConfigurationError, InputError, TrainingError
+from groundsynth.errors import ConfigurationError, InputError, StateError, TrainingError
+from groundsynth.processes import Processes
 from groundsynth.segmentation import trainer
 from groundsynth.segmentation.data import Patches
 from groundsynth.segmentation.metrics import scores
 from groundsynth.segmentation.settings import Settings, round_ends
-from groundsynth.segmentation.training import train_segmentation
+from groundsynth.segmentation.training import advance_segmentation, train_segmentation
 from groundsynth.tables import read_provenance, read_table, write_table
 
 Arguments = Callable[..., dict[str, Any]]
@@ -163,12 +164,49 @@ def test_spent_time_slot_saves_and_leaves(
     arguments: Arguments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = arguments(runtime=1e-6)
-    with pytest.raises(run_state.Stopped, match="time slot is spent") as stopped:
+    with pytest.raises(StateError, match=r"last time slot is spent at step 1 of 4.*more slots"):
         train_segmentation(**given)
-    assert stopped.value.exit_code == 75
     assert (given["state"] / "checkpoint.pt").exists()
     train_segmentation(**{**given, "runtime": None})
     assert given["confusion"].exists()
+
+
+def slot_of(given: dict[str, Any], number: int, **changes: Any) -> dict[str, Any]:
+    """Arguments of a time slot before the last."""
+    outputs = {"model", "history", "confusion", "quality"}
+    kept = {name: value for name, value in given.items() if name not in outputs}
+    receipt = given["model"].with_name(f"{number}.json")
+    return {**kept, "slot": number, "receipt": receipt, **changes}
+
+
+def test_three_slots_equal_one(arguments: Arguments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is ended by the clock, the second finds the training complete."""
+    changes = {"architecture": "deeplabv3plus", "schedule": "cosine"}
+    whole, parts = arguments(folder="whole", **changes), arguments(folder="parts", **changes)
+    train_segmentation(**whole)
+    advance_segmentation(**slot_of(parts, 1, runtime=1e-6))
+    first = json.loads((parts["model"].with_name("1.json")).read_text())
+    assert first.pop("seconds") > 0
+    assert first == {"slot": 1, "complete": False, "steps": 1, "images": 4}
+    torch.manual_seed(99)
+    advance_segmentation(**slot_of(parts, 2))
+    second = json.loads((parts["model"].with_name("2.json")).read_text())
+    assert (second["complete"], second["steps"]) == (True, 4)
+    monkeypatch.setattr(trainer.Trainer, "_train_step", lambda *_: pytest.fail("a step was taken"))
+    train_segmentation(**parts)
+    assert_equal(whole, parts)
+    assert not parts["state"].exists()
+
+
+def test_a_signal_ends_a_slot_without_its_receipt(
+    arguments: Arguments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = slot_of(arguments(), 1)
+    stop_after_steps(monkeypatch, 2, ask_to_leave)
+    with pytest.raises(run_state.Stopped, match="SIGTERM at step 2 of 4"):
+        advance_segmentation(**given)
+    assert (given["state"] / "checkpoint.pt").exists()
+    assert not given["receipt"].exists()
 
 
 def test_state_of_other_parameters_is_not_continued(
@@ -275,7 +313,8 @@ def test_steps_that_overflow_in_float16_are_left_out(
     nothing: Any = None
 
     def trainer_of(model: torch.nn.Module) -> trainer.Trainer:
-        return trainer.Trainer(model, nothing, nothing, 3, settings, torch.device("cpu"))
+        alone = Processes(torch.device("cpu"))
+        return trainer.Trainer(model, nothing, nothing, 3, settings, alone)
 
     training = trainer_of(torch.nn.Conv2d(3, 3, 1))
     training.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
@@ -290,9 +329,9 @@ def test_steps_that_overflow_in_float16_are_left_out(
         training._train_step(images, masks)
     assert not torch.equal(training.model.weight, before)
     assert torch.isfinite(training.model.weight).all()
-    training.save(tmp_path)
+    training.save(run_state.RunState(tmp_path, None))
     again = trainer_of(torch.nn.Conv2d(3, 3, 1))
-    again.load(tmp_path)
+    again.restore(tmp_path)
     assert again.scaler.get_scale() == training.scaler.get_scale() < 2.0**19
 
 

@@ -7,24 +7,24 @@ round", it stands still before that save: what it has done since the one before 
 import os
 import sys
 import time
-from pathlib import Path
 
 import torch
 
 from groundsynth.cli import main
+from groundsynth.run_state import RunState
 from groundsynth.segmentation import trainer
 
 HOLD = os.environ.get("GROUNDSYNTH_TEST_HOLD")
 save = trainer.Trainer.save
 
 
-def save_and_say(self: trainer.Trainer, folder: Path) -> None:
+def save_and_say(self: trainer.Trainer, run: RunState) -> None:
     """Save, and print what is saved; before it, wait where the test wants it."""
     place = f"{self.step} {self.rounds}"
     while place == HOLD:
         print("holding", flush=True)
         time.sleep(3600)
-    save(self, folder)
+    save(self, run)
     print(place, flush=True)
 
 

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from groundsynth.device import select_device
+from groundsynth.parts import Part
 
 PATIENCE = timedelta(days=1)
 """Longest wait for another process: the first one may wait for the lease of the state folder."""
@@ -36,6 +38,11 @@ class Processes:
         """Whether this process writes."""
         return self.rank == 0
 
+    @property
+    def part(self) -> Part:
+        """Place of this process's equal share in every batch."""
+        return Part(self.rank, self.count)
+
     def any(self, flag: bool) -> bool:
         """Whether ``flag`` is set in any process; asked on the CPU, so that no GPU waits."""
         if self.count == 1:
@@ -49,12 +56,34 @@ class Processes:
         if self.count > 1:
             dist.all_reduce(values)
 
+    def add_up_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace the gradients of ``parameters`` by their sums over the processes."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        whole = torch.cat([gradient.flatten() for gradient in gradients])
+        self.add_up(whole)
+        pieces = whole.split([gradient.numel() for gradient in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view(gradient.shape))
+
+    def total(self, values: Tensor) -> Tensor:
+        """Sum of ``values`` over the processes, for a loss that all of them compute alike.
+
+        Its gradient is that of this process's summand: the processes' gradients of the parameters
+        are to be added up.
+        """
+        total: Tensor = _Total.apply(values, self) if self.count > 1 else values
+        return total
+
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Give every process the tensors of the first, and the states of its random generators."""
         if self.count == 1:
             return
         for tensor in tensors:
-            dist.broadcast(tensor.detach(), 0)
+            in_order = tensor.detach().contiguous()  # not so where channels lie last
+            dist.broadcast(in_order, 0)
+            tensor.detach().copy_(in_order)
         state = torch.get_rng_state()
         dist.broadcast(state, 0)
         torch.set_rng_state(state)
@@ -62,6 +91,20 @@ class Processes:
             state = torch.cuda.get_rng_state(self.device).to(self.device)
             dist.broadcast(state, 0)
             torch.cuda.set_rng_state(state.cpu(), self.device)
+
+
+class _Total(torch.autograd.Function):
+    """The sum over processes; what comes back is handed to every summand."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, processes: Processes) -> Tensor:
+        total = values.detach().clone()
+        processes.add_up(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
 
 
 @contextmanager
