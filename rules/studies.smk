@@ -114,10 +114,10 @@ rule measure_mask_fidelity:
     shell:
         "python -m groundsynth measure-mask-fidelity --generator {input.generator:q} --images "
         "{input.images:q} --masks {input.masks:q} --indices {input.indices:q} --features "
-        "{input.features:q} --segmenter {input.segmenter:q} --legend {params.legend:q} {params.options:q} --batch "
-        "{params.batch:q} --seed {params.seed:q} --device {params.device:q} --precision "
-        "{params.precision:q} --output {output.fidelity:q} --examples {output.examples:q} "
-        "> {log:q} 2>&1"
+        "{input.features:q} --segmenter {input.segmenter:q} --legend {params.legend:q} "
+        "{params.options:q} --batch {params.batch:q} --seed {params.seed:q} --device "
+        "{params.device:q} --precision {params.precision:q} --output {output.fidelity:q} "
+        "--examples {output.examples:q} > {log:q} 2>&1"
 
 
 rule compare_discriminators:

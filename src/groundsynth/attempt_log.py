@@ -34,9 +34,9 @@ def begin_attempt(verb: str) -> None:
     processes of a training, whose first one does it.
     """
     log = _log_of_this_process()
-    if log is None or not _is_own(log) or os.environ.get("RANK", "0") != "0":
+    if log is None or not (_is_first_process() and _is_own(log)):
         return
-    number = 1 + sum(_lines(path).count(OPENING) for path in _earlier(log))
+    number = _number(log)
     now, host = datetime.now(UTC), os.uname().nodename
     job = os.environ.get("SLURM_JOB_ID")
     about = f"{number}, {now:%Y-%m-%d %H:%M:%S} UTC: {verb} on {host}, process {os.getpid()}"
@@ -81,13 +81,31 @@ def take_over_attempts(waited: bool) -> None:
 def end_attempt() -> None:
     """Remove the log's second name: the job is done.
 
-    It stays where the log is no longer this attempt's, because a newer one waits for its end.
+    It stays where the log is no longer this attempt's, because a newer one waits for its end, and
+    while the first process of a training is still at work.
     """
     log = _log_of_this_process()
-    if log is not None and _is_own(log):
-        for path in _second_names(log):
-            if _is_own(path):
-                path.unlink(missing_ok=True)
+    if log is None or not (_is_first_process() and _is_own(log)):
+        return
+    for path in filter(_is_own, _second_names(log)):
+        with suppress(OSError):  # the job is done, whatever becomes of a name
+            path.unlink()
+
+
+def _is_first_process() -> bool:
+    """Whether this process is alone, or the first of a training's."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _number(log: Path) -> int:
+    """Number of this attempt; 1 where an earlier one's lines cannot be read.
+
+    A network file system refuses what another node has just removed with an error of its own.
+    """
+    try:
+        return 1 + sum(_lines(path).count(OPENING) for path in _earlier(log))
+    except OSError:
+        return 1
 
 
 def _log_of_this_process() -> Path | None:

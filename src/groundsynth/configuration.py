@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from groundsynth.configuration_captions import caption_problems
+from groundsynth.configuration_paths import file_problems, missing
 from groundsynth.configuration_schema import load_yaml, refusal
 from groundsynth.configuration_selection import mix_problems, selection_problems
 from groundsynth.errors import ConfigurationError
@@ -61,10 +62,7 @@ def _source(config: Config) -> Iterator[str]:
             yield "source.kind is rasters, but source.rasters names no pair; add one."
         for name, pair in source["rasters"].items():
             for role in ("imagery", "labels"):
-                if {"{", "}"} & set(pair[role]):
-                    yield _braces(f"source.rasters.{name}.{role}", pair[role])
-                if not Path(pair[role]).is_file():
-                    yield _missing(f"source.rasters.{name}.{role}", pair[role])
+                yield from file_problems(f"source.rasters.{name}.{role}", pair[role])
         stems = [Path(pair["imagery"]).stem for pair in source["rasters"].values()]
         repeated = sorted({stem for stem in stems if stems.count(stem) > 1})
         if repeated:
@@ -79,20 +77,7 @@ def _source(config: Config) -> Iterator[str]:
     if file is None:
         tiles_of_configured(source["area"])  # raises for a box that is none
     elif not Path(file).exists():
-        yield _missing("source.area.file", file)
-
-
-def _braces(key: str, path: str) -> str:
-    return (
-        f"{key} is {path}, whose braces would be read as wildcards; rename the file or its folder."
-    )
-
-
-def _missing(key: str, path: str) -> str:
-    return (
-        f"{key} is {path}, which is no file (relative paths count from the run's folder, here "
-        f"{Path.cwd()}); correct the path."
-    )
+        yield missing("source.area.file", file)
 
 
 def _patches(config: Config) -> Iterator[str]:
@@ -157,10 +142,8 @@ def _blocks(config: Config) -> Iterator[str]:
 def _split_file(file: str | None) -> Iterator[str]:
     if file is None:
         yield "splits.method is file, but splits.file names none; name it or choose another method."
-    elif {"{", "}"} & set(file):
-        yield _braces("splits.file", file)
-    elif not Path(file).is_file():
-        yield _missing("splits.file", file)
+    else:
+        yield from file_problems("splits.file", file)
 
 
 def _gan(config: Config) -> Iterator[str]:

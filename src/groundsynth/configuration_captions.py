@@ -6,10 +6,10 @@ Called while the Snakefile is read: nothing heavy may be imported here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from groundsynth.captioning.engines.vllm_offline import require_free
+from groundsynth.configuration_paths import file_problems
 
 
 def caption_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -50,11 +50,7 @@ def caption_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 "vision, which needs a model; use text or hybrid, or another engine."
             )
     for name, other in section["other_sets"].items():
-        if not Path(other["file"]).is_file():
-            yield (
-                f"captions.other_sets.{name}.file is {other['file']}, which is no file (relative "
-                f"paths count from the run's folder, here {Path.cwd()}); correct the path."
-            )
+        yield from file_problems(f"captions.other_sets.{name}.file", other["file"])
     if config["clip"]["train"] and config["clip"]["steps"] == 0:
         yield "clip.train is true, but clip.steps is 0; raise it."
     if config["clip"]["train"] and not section["captioners"]:

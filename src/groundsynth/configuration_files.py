@@ -71,6 +71,11 @@ def read_configuration(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"The configuration {path} is no valid YAML: {_problem(error)}; correct it."
         ) from None
+    except ValueError as error:  # a date, to YAML, that is none
+        raise ConfigurationError(
+            f"The configuration {path} holds a value that cannot be ({error}); correct it, or put "
+            "quotes around a text that looks like a date."
+        ) from None
     if not isinstance(content, dict):
         raise ConfigurationError(
             f"The configuration {path} holds no keys; write it as 'key: value' lines, as in "

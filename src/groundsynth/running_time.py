@@ -64,10 +64,10 @@ def planned_work(run: Run, jobs: Counter[str]) -> dict[Key, Work]:
 
 def _duration(key: Key, work: Work, run: Run, pilot: Pilot) -> Duration:
     gpus = gpus_of(key[0], run.config)
-    spent = pilot.spent.get(key)
+    spent, done = pilot.spent.get(key), pilot.work.get(key)
     if spent is None:
         return Duration(key, work, None, None, gpus, "no such job in the pilot")
-    amount = spent.jobs if work.unit == "jobs" else pilot.work[key].amount
+    amount = spent.jobs if work.unit == "jobs" else done.amount if done else 0  # deleted meanwhile
     changed = differences(*key, run.config, pilot.config)
     if changed or not amount:
         reason = f"the pilot has {'; '.join(changed)}" if changed else "the pilot did none of it"

@@ -85,7 +85,9 @@ def _epochs(run: Run, found: Mapping[str, str]) -> float:
     section = run.config["segmentation"]
     if section["budget"] == "steps":
         return float(section["steps"] * section["batch"])
-    parts = section["mix_definitions"][found["mix"]]
+    parts = section["mix_definitions"].get(found["mix"])
+    if parts is None:  # left by an earlier configuration; its history tells
+        return 0.0
     size = run.split("train") if parts["real"] else 0.0
     for population in ("unconditional", "conditional"):
         held = run.images(population)
@@ -190,8 +192,9 @@ def work_of(run: Run) -> dict[Key, Work]:
 
 
 def engine_rule(config: Mapping[str, Any], captioner: str) -> str:
-    """The rule that writes a captioner's captions."""
-    return f"caption_{config['captions']['captioner_definitions'][captioner]['engine']}"
+    """The rule that writes a captioner's captions; "caption" for one that is no longer defined."""
+    definition = config["captions"]["captioner_definitions"].get(captioner)
+    return f"caption_{definition['engine']}" if definition else "caption"
 
 
 def kind_of(rule: str, folders: Sequence[str]) -> str:

@@ -3,8 +3,11 @@
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from groundsynth import allocator
 
 PROGRAM = """
 import resource, sys
@@ -13,7 +16,7 @@ if sys.argv[1] == "kept":
     assert keep_freed_memory()
 def faults():
     for _ in range(5):
-        b"x" * 40_000_000  # 40 MB, freed at once; up to 32 MB glibc keeps itself
+        [b"x" * 24_000_000 for _ in range(4)]  # glibc itself keeps some 64 MB, and no 96
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 before = faults()
 print(faults() - before)
@@ -33,3 +36,18 @@ def test_what_was_freed_is_taken_again_without_new_pages() -> None:
     }
     assert faults["kept"] < 100
     assert faults["returned"] > 1000
+
+
+def test_an_old_library_is_asked_for_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses thresholds above 32 MB and leaves all as it was."""
+    asked: dict[int, int] = {}
+
+    def mallopt(parameter: int, value: int) -> int:
+        if parameter == allocator.MMAP_THRESHOLD and value > 32 << 20:
+            return 0
+        asked[parameter] = value
+        return 1
+
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
+    assert allocator.keep_freed_memory()
+    assert asked == {allocator.MMAP_THRESHOLD: 32 << 20, allocator.TRIM_THRESHOLD: -1}

@@ -197,6 +197,36 @@ def test_of_several_processes_the_first_keeps_the_log(
     assert len(list(tmp_path.iterdir())) == (2 if rank == "0" else 1)
 
 
+def test_a_further_process_that_is_done_leaves_the_second_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one may still be killed while it writes."""
+    with logging_to(tmp_path / LOG):
+        begin_attempt("count")
+        monkeypatch.setenv("RANK", "1")
+        end_attempt()
+        assert len(list(tmp_path.iterdir())) == 2
+        monkeypatch.setenv("RANK", "0")
+        end_attempt()
+    assert [path.name for path in tmp_path.iterdir()] == [LOG]
+
+
+def test_names_that_a_network_file_system_refuses_cost_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(self: Path, *_: object, **__: object) -> NoReturn:
+        raise OSError(116, "Stale file handle")
+
+    (tmp_path / f"{LOG}.20251231T235959.000000Z.node17.5").write_text("why it died\n")
+    with monkeypatch.context() as network, logging_to(tmp_path / LOG):
+        network.setattr(Path, "read_bytes", stale)
+        network.setattr(Path, "unlink", stale)
+        begin_attempt("count")
+        take_over_attempts(waited=False)
+        end_attempt()
+    assert len(list(tmp_path.glob("count.log.2*"))) == 2
+
+
 def test_without_a_log_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     reading, writing = os.pipe()
     kept = os.dup(2)

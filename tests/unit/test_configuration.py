@@ -427,6 +427,9 @@ def test_caption_sets_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     sets["mine"] = {"file": "mine.csv", "column": "caption"}
     text = problem(changed(captions__other_sets=sets))
     assert "captions.other_sets.mine.file is mine.csv, which is no file" in text
+    sets["mine"]["file"] = "mine{a}.csv"
+    (tmp_path / "mine{a}.csv").touch()
+    assert "braces" in problem(changed(captions__other_sets=sets))
 
 
 def test_a_split_key_that_the_method_does_not_use_reruns_nothing() -> None:

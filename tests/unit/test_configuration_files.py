@@ -32,6 +32,12 @@ def test_broken_yaml_is_named_with_its_line(tmp_path: Path, text: str, place: st
     assert said.endswith(f"({place}); correct it.")
 
 
+def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
+    dated = tmp_path / "my.yaml"
+    dated.write_text("run: {name: 2021-13-45}\n", "utf-8")
+    assert "month must be in 1..12" in refused(dated)
+
+
 @pytest.mark.parametrize("text", ["", "- a\n", "only words\n"])
 def test_a_file_without_keys_is_refused(tmp_path: Path, text: str) -> None:
     empty = tmp_path / "my.yaml"

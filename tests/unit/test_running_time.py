@@ -245,6 +245,24 @@ def test_a_run_without_report_is_named(tmp_path: Path) -> None:
         estimate(configuration=[], times=tmp_path)
 
 
+def test_what_an_earlier_configuration_left_in_the_pilot_is_passed_over(
+    config: dict[str, Any], pilot: Path
+) -> None:
+    """A captioner and a mix that are defined no longer."""
+    before = by_name(config, pilot)
+    touch(pilot, "results/captions/mine/real/B.parquet")
+    log(pilot, "caption_vllm/mine/real/B", "caption-vllm", 9)
+    history(pilot, "results/segmentation/mine/fpn/42/history.parquet", 10, 3)
+    assert by_name(config, pilot) == before
+
+
+def test_outputs_that_were_deleted_leave_no_rate(config: dict[str, Any], pilot: Path) -> None:
+    for path in (pilot / "results/captions").rglob("*.parquet"):
+        path.unlink()
+    found = by_name(config, pilot)["caption_grammar grammar_text"]
+    assert (found.seconds, found.reason) == (None, "the pilot did none of it")
+
+
 def test_work_of_a_finished_run_is_that_of_its_files(pilot: Path) -> None:
     read = read_pilot(pilot)
     assert read.work["cut_patches", ""].amount == 10

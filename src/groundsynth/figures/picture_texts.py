@@ -48,8 +48,8 @@ PICTURES = {
         "Samples over the whole range of distances, from the one nearest to any training patch to "
         "the farthest, each with its nearest training patches in the standardised features of the "
         "extractor. A copy would be a row whose pictures can hardly be told apart; rows of other "
-        "landscapes are new. A conditional sample often lies near the patch whose map it was "
-        "drawn from (its map).",
+        "landscapes are new. The patch whose map a conditional sample was drawn from is marked "
+        "where it is among them (its map).",
     ),
     "composition": (
         "Bars of the share of each land-cover class in each population.",
