@@ -138,7 +138,7 @@ def _trained(
         return Loop(
             model, PngFiles(*write_png(folder, images, masks), seed=1), settings, device
         ).run
-    keep_freed_memory()  # as the command line does before every verb
+    keep_freed_memory()  # as select_device does
     model = build_model(architecture, options.encoder, CLASSES)
     patches = _shard(folder, images, masks)
     return Trainer(model, patches, patches, CLASSES, settings, Processes(device)).take_steps

@@ -23,7 +23,6 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from groundsynth import __version__
-from groundsynth.allocator import keep_freed_memory
 from groundsynth.attempt_log import begin_attempt, end_attempt
 from groundsynth.errors import GroundsynthError
 from groundsynth.verbs import ANSWERS, VERBS
@@ -53,7 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, words: list[str]) -> int:
     started = time.monotonic()
-    keep_freed_memory()
     if resumable := "--state" in words:
         begin_attempt(verb)
     try:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import torch
 
+from groundsynth.allocator import keep_freed_memory
 from groundsynth.errors import ConfigurationError
 
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -17,15 +18,18 @@ CPU_PRECISIONS = ("float32", "bfloat16")
 def select_device(name: str) -> torch.device:
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    Raises ConfigurationError for another name, or when that GPU is not there.
+    Where it is the CPU, the process keeps the memory that it frees from now on. Raises
+    ConfigurationError for another name, or when that GPU is not there.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise ConfigurationError(
             f"There is no device {name!r}; set run.device to auto, cpu, cuda or cuda:N."
         )
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
+    if device.type == "cpu":
+        keep_freed_memory()
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigurationError(

@@ -24,6 +24,16 @@ def test_auto_takes_a_gpu_if_there_is_one(
     assert select_device("cpu") == CPU
 
 
+def test_networks_on_a_cpu_alone_keep_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_gpus(monkeypatch, 1)
+    asked: list[bool] = []
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: asked.append(True))
+    select_device("auto")
+    assert not asked
+    select_device("cpu")
+    assert asked
+
+
 def test_a_gpu_is_taken_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     with_gpus(monkeypatch, 2)
     assert select_device("cuda:1") == torch.device("cuda:1")
