@@ -37,7 +37,12 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "sample_unconditional": (*TORCH, "synthesis.unconditional.batch"),
     "sample_conditional": (*TORCH, "synthesis.conditional.batch"),
     "measure_mask_fidelity": (*SEGMENTER, "segmentation.labeller.architecture"),
-    "train_segmentation": (*SEGMENTER, "segmentation.batch", "segmentation.loss"),
+    "train_segmentation": (
+        *SEGMENTER,
+        "segmentation.batch",
+        "segmentation.gpus",
+        "segmentation.loss",
+    ),
     "label_unconditional": (
         *SEGMENTER,
         "segmentation.labeller.architecture",

@@ -165,11 +165,16 @@ PLACES: dict[str, tuple[str, str, Amount]] = {
 TRAININGS = tuple(rule for rule, (place, _, _) in PLACES.items() if "history" in place)
 KIND_IN_LOG = {"train_segmentation": 1}
 """Which folder below logs/<rule>/ names the kind, where it is not the first."""
-IN_SLOTS = {"advance_stylegan": "train_stylegan", "advance_spade": "train_spade"}
+IN_SLOTS = {
+    "advance_stylegan": "train_stylegan",
+    "advance_spade": "train_spade",
+    "advance_segmentation": "train_segmentation",
+}
 """Rules whose jobs are parts of another rule's work."""
 GPU_RULES = {
     *("advance_stylegan", "train_stylegan", "advance_spade", "train_spade"),
     *("train_compared_spade", "measure_mask_fidelity", "sample_unconditional"),
+    "advance_segmentation",
     *("sample_conditional", "train_segmentation", "label_unconditional", "caption_vllm"),
     *("train_clip", "score_captions", "extract_features", "measure_distances"),
 }
@@ -210,6 +215,8 @@ def gpus_of(rule: str, config: Mapping[str, Any]) -> int:
     population = {"train_stylegan": "unconditional"}
     population |= dict.fromkeys(("train_spade", "train_compared_spade"), "conditional")
     several = config["gan"][population[rule]]["gpus"] if rule in population else 1
+    if rule == "train_segmentation":
+        several = config["segmentation"]["gpus"]
     return int(several) if rule in GPU_RULES else 0
 
 

@@ -62,6 +62,7 @@ def config() -> dict[str, Any]:
     found = merged_configuration([])
     found["gan"]["unconditional"] |= {"kimg": 1, "gpus": 2}
     found["segmentation"] |= {"mixes": ["real"], "architectures": ["unet", "fpn"], "epochs": 2}
+    found["segmentation"] |= {"gpus": 3}
     found["captions"] |= {"captioners": ["grammar_text"], "populations": ["real"]}
     found["synthesis"]["unconditional"] |= {"samples": 30, "shard_size": 20}
     return found
@@ -91,7 +92,8 @@ def pilot(tmp_path: Path, config: dict[str, Any]) -> Path:
     log(folder, "advance_stylegan/1", "advance-stylegan", 30)
     log(folder, "train_stylegan", "train-stylegan", 20)  # killed: its log has the last attempt
     history(folder, "results/segmentation/real/unet/42/history.parquet", 160, 30)
-    log(folder, "train_segmentation/real/unet/42", "train-segmentation", 32)
+    log(folder, "advance_segmentation/real/unet/42/1", "advance-segmentation", 12)
+    log(folder, "train_segmentation/real/unet/42", "train-segmentation", 20)
     log(folder, "write_report", "write-report", 7)
     return folder
 
@@ -127,7 +129,8 @@ def test_time_grows_with_the_work(config: dict[str, Any], pilot: Path) -> None:
     # two passes over 80 train patches; testing counts with the training
     assert found["train_segmentation unet"].seconds == pytest.approx(2 * 80 * 32 / 160 + 1)
     assert found["write_report"].seconds == pytest.approx(8)
-    assert [found[name].gpus for name in ("train_stylegan", "cut_patches")] == [2, 0]
+    names = ("train_stylegan", "train_segmentation unet", "cut_patches")
+    assert [found[name].gpus for name in names] == [2, 3, 0]
 
 
 def test_what_the_pilot_lacks_is_not_guessed(config: dict[str, Any], pilot: Path) -> None:
@@ -149,7 +152,7 @@ def test_the_report_says_what_it_knows(config: dict[str, Any], pilot: Path) -> N
     lines = {" ".join(line.split()[:-1]): line.split()[-1] for line in text.splitlines() if line}
     assert lines["train_stylegan 1 1,000 images 5.00 3.4"] == "min"
     total = 52 + 101 + 201 + 33 + 8
-    on_gpus = (2 * 201 + 33) / 60
+    on_gpus = (2 * 201 + 3 * 33) / 60
     assert (
         f"at least {total / 60:.1f} min; in jobs that ask for a GPU at least {on_gpus:.1f}" in text
     )
