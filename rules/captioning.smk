@@ -92,7 +92,7 @@ rule caption_vllm:
         runtime=720,
         gpu=1,
     params:
-        revision=3,
+        revision=2,
         method=captioner_value("method"),
         legend=json_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),

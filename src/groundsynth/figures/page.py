@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +81,15 @@ def write_page(
     Reads the CSV files among ``tables`` and the notes in the Markdown files, PNG ``figures``, the
     funnel, splits and split distances of the patches (CSV), the ``measured`` distances (JSON),
     the descriptions of the ``generators`` (JSON) and the timing lines at the end of
-    ``logs``/**.log. ``configuration`` is the run's, as JSON.
+    ``logs``/**.log. ``configuration`` is the run's, as JSON; names and passwords in its addresses
+    are left out.
     ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit);
     ``settings`` the configuration as JSON, by which ``estimate`` knows what a run measured.
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
     files["split_distances"] = distances
     rows = {stem: read_csv(path)[1] for stem, path in files.items()}
+    configuration = without_passwords(configuration)
     telling = headline_figures(rows, rows[splits.stem], configuration)
     costs = read_ledger(logs)
     context = {
@@ -110,6 +113,15 @@ def write_page(
         temporary.write_text(_template().render(context), "utf-8")
     write_json(headline, {"report": str(page), "figures": telling})
     write_json(settings, configuration)
+
+
+def without_passwords(value: Any) -> Any:
+    """A configuration whose addresses name no user and no password: reports are shared."""
+    if isinstance(value, str):
+        return re.sub(r"(\w://)[^/@\s]*@", r"\1", value)
+    if isinstance(value, Mapping):
+        return {key: without_passwords(inner) for key, inner in value.items()}
+    return [without_passwords(inner) for inner in value] if isinstance(value, list) else value
 
 
 def read_picture(path: Path) -> Picture:

@@ -16,6 +16,7 @@ from groundsynth.figures.page import (
     gain_of_synthesis,
     read_picture,
     read_result_table,
+    without_passwords,
     write_page,
 )
 from groundsynth.figures.style import nothing_to_draw, save_figure, styled
@@ -194,6 +195,12 @@ def test_the_page_says_what_ended_each_training(reported: tuple[Page, Any, str])
 )
 def test_numbers_of_images(images: int, words: str) -> None:
     assert thousands(images) == words
+
+
+def test_the_report_tells_no_password() -> None:
+    told = {"captions": [{"base_url": "https://me:pw@host:8000/v1?at=a@b", "seed": 1}], "at": "a@b"}
+    expected = {"captions": [{"base_url": "https://host:8000/v1?at=a@b", "seed": 1}], "at": "a@b"}
+    assert without_passwords(told) == expected
 
 
 def test_the_headline_has_the_four_telling_figures(
