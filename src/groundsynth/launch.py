@@ -73,6 +73,10 @@ def launch(
         if killed_here and release_stale_lock(folder):
             print(f"The last run in {folder} was killed: going on where it stopped.", flush=True)
         code = _supervise(command, folder, lock)
+        if code < 0:  # killed: it could not remove its own lock
+            release_stale_lock(folder)
+            print(f"Snakemake was killed (signal {-code}): start again to go on.", file=sys.stderr)
+            code = 128 - code
     if code == 0 and not words:
         _say_result(folder, started)
     return code
@@ -139,8 +143,8 @@ def only_launch(folder: Path) -> Iterator[tuple[int, bool]]:
 def release_stale_lock(folder: Path) -> bool:
     """Remove Snakemake's lock if no Snakemake is alive in the folder; True if there was one.
 
-    Called under the launch lock, after a launch that was killed on this host: only a Snakemake
-    started by hand can be alive there; its lock is left alone, and Snakemake says so.
+    Called under the launch lock, after a launch or its Snakemake was killed on this host: only a
+    Snakemake started by hand can be alive there; its lock is left alone, and Snakemake says so.
     """
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
     if not locks or _snakemakes(folder):

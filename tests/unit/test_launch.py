@@ -46,6 +46,24 @@ def no_snakemake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_supervise", refuse)
 
 
+def test_a_killed_snakemake_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / ".snakemake/locks/0.output.lock"
+
+    def killed(*_: object) -> int:
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(launch, "_supervise", killed)
+    micro = ROOT / "config/micro.yaml"
+    code = main(["--configuration", str(micro), "--directory", str(tmp_path)])
+    assert code == 128 + signal.SIGKILL
+    assert not lock.exists()
+    assert "killed (signal 9): start again to go on" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.usefixtures("no_snakemake")
 def test_a_mistake_is_one_sentence_before_snakemake_starts(

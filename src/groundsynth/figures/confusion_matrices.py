@@ -17,6 +17,8 @@ from groundsynth.segmentation.metrics import scores
 
 WRITTEN_CELLS, WRITTEN_CLASSES, NAMED_CLASSES = 9, 12, 24
 """Percentages stand in the matrices, and names beside them, only while there is room."""
+SMALL_ABOVE, NEXT = 4, {False: " · ", True: "\n"}
+"""Panels beside each other above which a title takes a line more."""
 
 
 def draw_confusion(confusions: Sequence[Path], legend: Legend) -> Figure:
@@ -27,14 +29,17 @@ def draw_confusion(confusions: Sequence[Path], legend: Legend) -> Figure:
     written = len(cells) <= WRITTEN_CELLS and len(legend) <= WRITTEN_CLASSES
     columns = (4 if len(cells) in (4, 7, 8) else 3) if len(cells) <= WRITTEN_CELLS else 6
     size = 12.0 / columns
-    figure, places = panels(len(cells), columns, panel_height=size * 1.05, panel_width=size)
+    small = columns > SMALL_ABOVE
+    tall = size * (1.15 if small else 1.05)
+    figure, places = panels(len(cells), columns, panel_height=tall, panel_width=size)
     for number, (axes, cell) in enumerate(zip(places, cells, strict=True)):
         image = _draw_matrix(axes, cell, written)
         beside, below = number % columns == 0, number + columns >= len(cells)
         _name_classes(axes, legend, beside, below)
         f1 = 100 * scores(cell.counts)["f1"]
-        title = f"{cell.mix}\n{cell.architecture} · seed {cell.seed} · macro F1 {f1:.1f}%"
-        axes.set_title(title, fontsize=8.5 if columns < 6 else 6)
+        title = f"{cell.mix}\n{cell.architecture} · seed {cell.seed}"
+        title += f"{NEXT[small]}macro F1 {f1:.1f}%"
+        axes.set_title(title, fontsize=6 if small else 8.5)
     if not written:
         label = "percent of the true class"
         figure.colorbar(image, ax=places, label=label, location="bottom", shrink=0.4, aspect=40)

@@ -53,9 +53,10 @@ PICTURES = {
     ),
     "composition": (
         "Bars of the share of each land-cover class in each population.",
-        "Share of each class in all labelled pixels of a population: plain bars are real, "
-        "hatched ones synthetic. Classes below 5% are drawn once more on their own scale. The key "
-        "says how far the totals are from the real ones (0: equal, 1: nothing in common).",
+        "Share of each class in all labelled pixels of a population: plain bars are real, hatched "
+        "and dotted ones synthetic. Where some classes are below 5% and others are not, those are "
+        "drawn once more on their own scale. The key says how far the totals are from the real "
+        "ones (0: equal, 1: nothing in common).",
     ),
     "generators": (
         "Training curves of the generators: losses, distance, overfitting, images a second.",
