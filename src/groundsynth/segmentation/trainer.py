@@ -52,11 +52,12 @@ class Trainer:
     ) -> None:
         self.processes, self.device = processes, processes.device
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        self.parameters = list(self.model.parameters())  # to look for them takes time, at each step
         self.train, self.validation, self.classes = train, validation, classes
         self.settings = settings
         self.loss = make_loss(settings.loss, None, processes.total)
         self.optimizer = torch.optim.AdamW(
-            model.parameters(),
+            self.parameters,
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=True,  # all parameters in one pass: a third of the time on a CPU
@@ -130,13 +131,13 @@ class Trainer:
         )
         size = min(self.settings.batch, len(self.train)) // self.processes.count
         own = (positions[self.processes.part.rows(size)] for positions in order)
+        self.model.train()
         for images, masks in read_batches(self.train, own, self.classes):
             self._train_step(images, masks)
             after_step()
 
     def _train_step(self, images: np.ndarray, masks: np.ndarray) -> None:
         """One step of AdamW; what is drawn depends on the seed and the step alone."""
-        self.model.train()
         if self.settings.schedule == "cosine":
             self.optimizer.param_groups[0]["lr"] = self.settings.cosine_rate(self.step)
         random = np.random.default_rng([self.settings.seed, self.step, 1])
@@ -152,9 +153,9 @@ class Trainer:
         loss = self.loss(logits, truth)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        self.processes.add_up_gradients(self.model.parameters())
+        self.processes.add_up_gradients(self.parameters)
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm, foreach=True)
+        nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm, foreach=True)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.loss_sum += loss.detach()
