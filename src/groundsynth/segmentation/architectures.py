@@ -12,6 +12,7 @@ from torch import nn
 
 from groundsynth.errors import ConfigurationError, InputError
 from groundsynth.segmentation.segformer import Segformer
+from groundsynth.segmentation.small_maps import use_products
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "unet": smp.Unet,
@@ -37,7 +38,7 @@ def build_model(architecture: str, encoder: str, classes: int) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # "timm-" names still work
         try:
-            return ARCHITECTURES[architecture](
+            model = ARCHITECTURES[architecture](
                 encoder_name=encoder, encoder_weights=None, in_channels=3, classes=classes
             )
         except (KeyError, ValueError, RuntimeError, NotImplementedError) as error:
@@ -46,6 +47,8 @@ def build_model(architecture: str, encoder: str, classes: int) -> nn.Module:
                 f"The architecture {architecture} cannot be built with the encoder {encoder!r} "
                 f"({reason}); choose another in segmentation.encoder."
             ) from None
+    use_products(model)
+    return model
 
 
 def load_encoder_weights(model: nn.Module, path: Path) -> None:

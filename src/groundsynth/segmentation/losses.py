@@ -38,13 +38,15 @@ def make_loss(
     """
 
     def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        return _dice(logits.float(), truth, weights, total)
+        return _dice(_log_shares(logits), truth, weights, total)
 
     def dice_and_cross_entropy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        return dice(logits, truth) + _cross_entropy(logits.float(), truth, weights, total)
+        shares = _log_shares(logits)  # once for both
+        return _dice(shares, truth, weights, total) + _cross_entropy(shares, truth, weights, total)
 
     def dice_and_focal(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        return dice(logits, truth) + _focal(logits.float(), truth, weights, total)
+        shares = _log_shares(logits)
+        return _dice(shares, truth, weights, total) + _focal(shares, truth, weights, total)
 
     losses: dict[LossName, Loss] = {
         "dice": dice,
@@ -54,8 +56,13 @@ def make_loss(
     return losses[name]
 
 
+def _log_shares(logits: torch.Tensor) -> torch.Tensor:
+    """Logarithms, in float32, of each class's share of the pixels [N, K, H, W]."""
+    return logits.float().log_softmax(1)
+
+
 def _dice(
-    logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor | None, total: Total
+    log_shares: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor | None, total: Total
 ) -> torch.Tensor:
     """Mean over the classes of 1 - 2 x sum(p t) / (sum(p) + sum(t)), 0 for those without truth.
 
@@ -63,8 +70,8 @@ def _dice(
     processes could be added up.
     """
     labelled = (truth != UNLABELLED).unsqueeze(1)
-    shares = logits.log_softmax(1).exp() * labelled
-    hits = F.one_hot(truth * labelled.squeeze(1), logits.shape[1]).movedim(-1, 1) * labelled
+    shares = log_shares.exp() * labelled
+    hits = F.one_hot(truth * labelled.squeeze(1), shares.shape[1]).movedim(-1, 1) * labelled
     hits = hits.to(shares.dtype)
     shares, hits = shares.flatten(2), hits.flatten(2)
     distance = torch.linalg.vector_norm(shares - hits, ord=1, dim=(0, 2))
@@ -78,22 +85,22 @@ def _dice(
 
 
 def _cross_entropy(
-    logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor | None, total: Total
+    log_shares: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor | None, total: Total
 ) -> torch.Tensor:
     """Mean over the labelled pixels; 0, not NaN, where a batch has none."""
-    sums = F.cross_entropy(logits, truth, weight=weights, ignore_index=UNLABELLED, reduction="sum")
+    sums = F.nll_loss(log_shares, truth, weight=weights, ignore_index=UNLABELLED, reduction="sum")
     return total(sums) / _pixels(truth, weights, total)
 
 
 def _focal(
-    logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor | None, total: Total
+    log_shares: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor | None, total: Total
 ) -> torch.Tensor:
     """Mean of (1 - p)^2 x -log p over the labelled pixels, p of the true class; 0 without any.
 
     Not FocalLoss of the library: it averages K binary losses, is no number for a batch
     without labels, and picks out pixels by index, which makes a GPU wait.
     """
-    entropy = F.cross_entropy(logits, truth, ignore_index=UNLABELLED, reduction="none")
+    entropy = F.nll_loss(log_shares, truth, ignore_index=UNLABELLED, reduction="none")
     focal = (1 - torch.exp(-entropy)) ** FOCUS * entropy
     sums = (focal if weights is None else focal * _pixel_weights(truth, weights)).sum()
     return total(sums) / _pixels(truth, weights, total)

@@ -30,6 +30,7 @@ from groundsynth.segmentation.confusion import confusion_of
 from groundsynth.segmentation.data import Patches, read_batches
 from groundsynth.segmentation.losses import make_loss
 from groundsynth.segmentation.metrics import scores
+from groundsynth.segmentation.optimizer import ClippedAdamW
 from groundsynth.segmentation.preprocessing import as_images, as_masks, augment, standardise
 from groundsynth.segmentation.sampling import training_batches
 from groundsynth.segmentation.settings import Settings
@@ -56,11 +57,8 @@ class Trainer:
         self.train, self.validation, self.classes = train, validation, classes
         self.settings = settings
         self.loss = make_loss(settings.loss, None, processes.total)
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,  # all parameters in one pass: a third of the time on a CPU
+        self.optimizer = ClippedAdamW(
+            self.parameters, settings.learning_rate, settings.weight_decay, settings.clip_norm
         )
         self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, mode="max", factor=RATE_FACTOR, patience=settings.patience
@@ -151,11 +149,11 @@ class Trainer:
         ):
             logits = self.model(standardise(x))
         loss = self.loss(logits, truth)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.processes.add_up_gradients(self.parameters)
+        self.optimizer.take_gradients()
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm, foreach=True)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.loss_sum += loss.detach()
