@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator
 
 from groundsynth.configuration_captions import caption_problems
 from groundsynth.configuration_paths import file_problems, missing
-from groundsynth.configuration_schema import load_yaml, refusal
+from groundsynth.configuration_schema import refusal
 from groundsynth.configuration_selection import mix_problems, selection_problems
+from groundsynth.configuration_yaml import load_yaml
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan.patch_sizes import check_conditional_size
 from groundsynth.landcover import Legend
