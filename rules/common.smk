@@ -10,7 +10,11 @@ from snakemake.logging import logger
 SOURCE_FOLDER = Path(str(workflow.basedir), "src")
 sys.path.insert(0, str(SOURCE_FOLDER))
 
-from groundsynth.configuration import check_configuration, without_unused
+from groundsynth.configuration import (
+    check_configuration,
+    needed_splits,
+    without_unused,
+)
 from groundsynth.configuration_files import PAPER, read_configuration
 from groundsynth.configuration_selection import asked_of
 from groundsynth.configured import with_keys

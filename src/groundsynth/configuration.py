@@ -116,13 +116,17 @@ def _splits(config: Config) -> Iterator[str]:
     if config["splits"]["method"] == "file":
         yield from _split_file(config["splits"]["file"])
         return
-    trained = _has_generators(config)
-    needed = {"train": trained or _has_segmenter(config)}
-    needed |= dict.fromkeys(("validation", "test"), _has_segmenter(config))
-    for name, is_needed in needed.items():
-        if is_needed and not fractions[name]:
+    for name in needed_splits(config):
+        if not fractions[name]:
             yield f"splits.fractions.{name} is 0, but the models need {name} patches; raise it."
     yield from _blocks(config)
+
+
+def needed_splits(config: Config) -> list[str]:
+    """The splits that the run's models learn from, or are judged on."""
+    if _has_segmenter(config):
+        return ["train", "validation", "test"]
+    return ["train"] if _has_generators(config) else []
 
 
 def _blocks(config: Config) -> Iterator[str]:
