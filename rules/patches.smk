@@ -31,7 +31,7 @@ rule cut_patches:
         runtime=120,
     params:
         revision=2,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         bands=lookup(within=config, dpath="source/bands"),
         imagery_no_data=lookup(within=config, dpath="source/imagery_no_data"),
         year=lookup(within=config, dpath="source/year"),
