@@ -52,7 +52,7 @@ rule caption_grammar:
     params:
         revision=1,
         method=captioner_value("method"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         seed=lookup(within=config, dpath="run/seed"),
         part_size=execution("part_size"),
@@ -94,7 +94,7 @@ rule caption_vllm:
     params:
         revision=2,
         method=captioner_value("method"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         retry=lookup(within=config, dpath="captions/retry"),
         seed=lookup(within=config, dpath="run/seed"),
@@ -153,7 +153,7 @@ rule caption_openai:
     params:
         revision=1,
         method=captioner_value("method"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         percent_decimals=lookup(within=config, dpath="captions/percent_decimals"),
         retry=lookup(within=config, dpath="captions/retry"),
         seed=lookup(within=config, dpath="run/seed"),

@@ -10,7 +10,12 @@ from snakemake.logging import logger
 SOURCE_FOLDER = Path(str(workflow.basedir), "src")
 sys.path.insert(0, str(SOURCE_FOLDER))
 
-from groundsynth.configuration import check_configuration, without_unused
+from groundsynth.configuration import (
+    check_configuration,
+    needed_splits,
+    without_unused,
+)
+from groundsynth.configuration_files import PAPER, read_configuration
 from groundsynth.configuration_selection import asked_of
 from groundsynth.configured import with_keys
 from groundsynth.errors import GroundsynthError
@@ -18,6 +23,9 @@ from groundsynth.sources.area import tiles_of_configured
 from groundsynth.sources.grid import label_tile_of
 
 try:
+    if workflow.is_main_process:  # the jobs of a cluster get the same files
+        for path in (PAPER, *workflow.overwrite_configfiles):
+            read_configuration(path)  # Snakemake lets a key stand twice in one
     check_configuration(
         config, Path(str(workflow.basedir), "config", "config.schema.yaml")
     )

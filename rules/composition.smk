@@ -19,7 +19,7 @@ rule compute_composition:
         runtime=30,
     params:
         revision=1,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         mask_source=mask_source,
     message:
         "Computing the composition of {wildcards.population} {wildcards.shard}"

@@ -94,7 +94,7 @@ rule measure_distances:
         weights=extractor_weights,
         network=extractor_value("network"),
         sha256=extractor_value("sha256"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         samples=lookup(within=config, dpath="evaluation/distance_samples"),
         baseline=lookup(within=config, dpath="evaluation/baseline_samples"),
         manifold=lookup(within=config, dpath="evaluation/manifold_samples"),

@@ -115,18 +115,20 @@ rule advance_spade:
     params:
         revision=2,
         launcher=launcher_of("gan/conditional"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         options=options_of("gan/conditional", leave=UNTRAINED),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
         device=execution("device"),
         keep_state=execution("keep_state"),
+        colors=execution("colors"),
         watch=execution("train_spade"),
     message:
         "Training the conditional generator, time slot {wildcards.slot}"
     shell:
         "python {params.launcher:q} -m groundsynth advance-spade --images {input.images:q} --masks {input.masks:q} "
-        "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
+        "--indices {input.indices:q} --legend {params.legend:q} --colors {params.colors:q} "
+        "{params.options:q} "
         "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {wildcards.slot:q} "
         "--runtime {resources.runtime} --receipt {output.receipt:q} {params.watch:q} "
@@ -162,19 +164,21 @@ rule train_spade:
     params:
         revision=4,
         launcher=launcher_of("gan/conditional"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         options=options_of("gan/conditional", leave=UNTRAINED),
         slots=lookup(within=config, dpath="gan/conditional/slots"),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),
         device=execution("device"),
         keep_state=execution("keep_state"),
+        colors=execution("colors"),
         watch=execution("train_spade"),
     message:
         "Training the conditional generator"
     shell:
         "python {params.launcher:q} -m groundsynth train-spade --images {input.images:q} --masks {input.masks:q} "
-        "--indices {input.indices:q} --legend {params.legend:q} {params.options:q} "
+        "--indices {input.indices:q} --legend {params.legend:q} --colors {params.colors:q} "
+        "{params.options:q} "
         "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device {params.device:q} --precision {params.precision:q} "
         "--state work/train_spade --keep-state {params.keep_state:q} --slot {params.slots:q} "
         "--slots {params.slots:q} --runtime {resources.runtime} --receipt {output.receipt:q} "

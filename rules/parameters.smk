@@ -19,6 +19,18 @@ def json_of(path=None):
     return lambda wildcards: text
 
 
+def classes_of(legend):
+    """Params function: the legend without its colours as JSON text, for what draws nothing.
+
+    So that another colour reruns drawings alone.
+    """
+    section = lookup(dpath=legend, within=config)
+    classes = [{k: c[k] for k in c if k != "color"} for c in section["classes"]]
+    section = {**section, "classes": classes}
+    text = json.dumps(section, ensure_ascii=False, sort_keys=True)
+    return lambda wildcards: text
+
+
 def options_of(path, leave=()):
     """A flat section of the configuration as command-line words: --key value for each key.
 
@@ -63,8 +75,11 @@ UNTRAINED = ["train", "slots", "gpus", "snapshot_ticks"]
 # Keys of captions.openai that say how a server is asked, not what.
 REQUESTS = ["concurrency", "timeout", "retries", "part_size"]
 
-# How jobs work, not what they make.
+# How jobs work, not what they make: so are the colours of the maps in a training's pictures.
 EXECUTION = {
+    "colors": json.dumps(
+        {c["name"]: c["color"] for c in config["legend"]["classes"]}, ensure_ascii=False
+    ),
     "device": config["run"]["device"],
     "keep_state": config["run"]["keep_state"],
     "feature_batch": config["evaluation"]["feature_batch"],

@@ -1,4 +1,8 @@
-"""Geo-aligned patches with their masks, one shard a label tile (or raster pair)."""
+"""Geo-aligned patches with their masks, one shard a label tile (or raster pair).
+
+``summarise_patches`` comes before any training that could start at the same time: it takes seconds,
+and says what the patches of all shards lack together.
+"""
 
 
 localrules:
@@ -27,7 +31,7 @@ rule cut_patches:
         runtime=120,
     params:
         revision=2,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         bands=lookup(within=config, dpath="source/bands"),
         imagery_no_data=lookup(within=config, dpath="source/imagery_no_data"),
         year=lookup(within=config, dpath="source/year"),
@@ -77,6 +81,7 @@ rule summarise_patches:
         "logs/summarise_patches.log",
     benchmark:
         "benchmarks/summarise_patches.tsv"
+    priority: 20
     conda:
         "../envs/geo.yaml"
     threads: 1
@@ -85,10 +90,12 @@ rule summarise_patches:
         runtime=30,
     params:
         revision=2,
+        needed_splits=needed_splits(config),
     message:
         "Counting candidates, kept and dropped patches"
     shell:
         "python -m groundsynth summarise-patches --indices {input.indices:q} "
         "--counts {input.counts:q} --receipts {input.receipts:q} "
-        "--split-file {input.split_file:q} --index {output.index:q} --funnel {output.funnel:q} "
+        "--split-file {input.split_file:q} --needed-splits {params.needed_splits:q} "
+        "--index {output.index:q} --funnel {output.funnel:q} "
         "--splits {output.splits:q} --distances {output.distances:q} > {log:q} 2>&1"

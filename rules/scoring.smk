@@ -156,7 +156,7 @@ rule score_grounding:
         runtime=120,
     params:
         revision=1,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         synonyms=json_of("grounding/synonyms"),
         present_percent=lookup(within=config, dpath="grounding/present_percent"),
         minor_percent=lookup(within=config, dpath="grounding/minor_percent"),

@@ -62,7 +62,7 @@ rule advance_segmentation:
     params:
         revision=1,
         parts=mix_parts,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         encoder=lookup(within=config, dpath="segmentation/encoder"),
         loss=lookup(within=config, dpath="segmentation/loss"),
         class_weights=lookup(within=config, dpath="segmentation/class_weights"),
@@ -141,7 +141,7 @@ rule train_segmentation:
     params:
         revision=3,
         parts=mix_parts,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         encoder=lookup(within=config, dpath="segmentation/encoder"),
         loss=lookup(within=config, dpath="segmentation/loss"),
         class_weights=lookup(within=config, dpath="segmentation/class_weights"),

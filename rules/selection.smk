@@ -28,7 +28,7 @@ rule select_samples:
         runtime=60,
     params:
         revision=1,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         options=selection_options,
     message:
         "Selecting among the {wildcards.population} samples"

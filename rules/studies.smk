@@ -53,7 +53,7 @@ rule train_compared_spade:
     params:
         revision=1,
         launcher=launcher_of("gan/conditional"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         options=options_of(
             "gan/conditional",
             leave=[*UNTRAINED, "plateau", "discriminator", "kimg"],
@@ -63,12 +63,13 @@ rule train_compared_spade:
         precision=lookup(within=config, dpath="run/precision"),
         device=execution("device"),
         keep_state=execution("keep_state"),
+        colors=execution("colors"),
     message:
         "Training a conditional generator against the discriminator {wildcards.discriminator}"
     shell:
         "python {params.launcher:q} -m groundsynth train-compared-spade --images {input.images:q} "
         "--masks {input.masks:q} --indices {input.indices:q} --legend {params.legend:q} "
-        "{params.options:q} --discriminator {wildcards.discriminator:q} --kimg {params.kimg:q} "
+        "--colors {params.colors:q} {params.options:q} --discriminator {wildcards.discriminator:q} --kimg {params.kimg:q} "
         "--perceptual-weights {input.perceptual:q} --seed {params.seed:q} --device "
         "{params.device:q} --precision {params.precision:q} --state "
         "work/train_compared_spade/{wildcards.discriminator:q} --keep-state "
@@ -103,7 +104,7 @@ rule measure_mask_fidelity:
         gpu=1,
     params:
         revision=2,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         options=options_of("studies/discriminators", leave=["compared", "kimg"]),
         seed=lookup(within=config, dpath="run/seed"),
         precision=lookup(within=config, dpath="run/precision"),

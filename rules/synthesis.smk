@@ -67,7 +67,7 @@ rule sample_conditional:
         samples=sample_count("conditional"),
         seed=lookup(within=config, dpath="synthesis/conditional/seed"),
         rank_seed=lookup(within=config, dpath="run/seed"),
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         precision=lookup(within=config, dpath="run/precision"),
         batch=execution("conditional_batch"),
         device=execution("device"),

@@ -76,7 +76,7 @@ rule make_tables:
         runtime=60,
     params:
         revision=8,
-        legend=json_of("legend"),
+        legend=classes_of("legend"),
         clip=clip_name(),
         mixes=json_of("segmentation/mix_definitions"),
         confidence=lookup(within=config, dpath="statistics/confidence"),

@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator
 
 from groundsynth.configuration_captions import caption_problems
 from groundsynth.configuration_paths import file_problems, missing
-from groundsynth.configuration_schema import load_yaml, refusal
+from groundsynth.configuration_schema import refusal
 from groundsynth.configuration_selection import mix_problems, selection_problems
+from groundsynth.configuration_yaml import load_yaml
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan.patch_sizes import check_conditional_size
 from groundsynth.landcover import Legend
@@ -115,13 +116,17 @@ def _splits(config: Config) -> Iterator[str]:
     if config["splits"]["method"] == "file":
         yield from _split_file(config["splits"]["file"])
         return
-    trained = _has_generators(config)
-    needed = {"train": trained or _has_segmenter(config)}
-    needed |= dict.fromkeys(("validation", "test"), _has_segmenter(config))
-    for name, is_needed in needed.items():
-        if is_needed and not fractions[name]:
+    for name in needed_splits(config):
+        if not fractions[name]:
             yield f"splits.fractions.{name} is 0, but the models need {name} patches; raise it."
     yield from _blocks(config)
+
+
+def needed_splits(config: Config) -> list[str]:
+    """The splits that the run's models learn from, or are judged on."""
+    if _has_segmenter(config):
+        return ["train", "validation", "test"]
+    return ["train"] if _has_generators(config) else []
 
 
 def _blocks(config: Config) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from groundsynth.configuration_schema import load_yaml
+from groundsynth.configuration_yaml import parse_yaml
 from groundsynth.errors import ConfigurationError
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
@@ -86,10 +86,24 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 def _parsed(path: Path) -> Any:
     """Content of a JSON or else YAML file: JSON may hold tabs, which YAML refuses."""
+    text = path.read_text("utf-8")
     try:
-        return json.loads(path.read_text("utf-8"))
+        return json.loads(text, object_pairs_hook=_once_each)
     except json.JSONDecodeError:
-        return load_yaml(path)
+        return parse_yaml(text, path)
+    except _Repeated:  # which YAML's reader finds too, and names with its lines
+        return parse_yaml(text.replace("\t", " "), path)
+
+
+class _Repeated(Exception):
+    """A key stands in its section of a JSON text twice."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise _Repeated
+    return content
 
 
 def _problem(error: yaml.YAMLError) -> str:

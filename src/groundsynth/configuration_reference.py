@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from groundsynth.configuration_schema import Schema, allowed, load_yaml, resolved
+from groundsynth.configuration_schema import Schema, allowed, resolved
+from groundsynth.configuration_yaml import load_yaml
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "config"
 NAME = "<name>"
@@ -40,9 +41,9 @@ make run CONFIG=my.yaml
 snakemake --configfile my.yaml
 ```
 
-Sections are merged key by key; a list replaces the list before it. An unknown key, a wrong value
-or a combination that cannot work is refused before anything runs, in one sentence that names the
-key. YAML reads `1e-3` as text: write `0.001`.
+Sections are merged key by key; a list replaces the list before it. An unknown key, one written
+twice in a file, a wrong value or a combination that cannot work is refused before anything runs,
+in one sentence that names the key. YAML reads `1e-3` as text: write `0.001`.
 
 To use your own rasters, set `source.kind: rasters` and name them under `source.rasters`; to use
 another legend, replace `legend` as a whole. `<name>` below stands for a name that you choose.

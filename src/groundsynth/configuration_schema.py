@@ -6,18 +6,11 @@ import difflib
 import json
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema.exceptions import ValidationError
 
 Schema = dict[str, Any]
-
-
-def load_yaml(path: Path) -> Any:
-    """The content of a YAML file, by the fast reader where PyYAML was built with it."""
-    return yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def resolved(schema: Schema, node: Schema) -> Schema:

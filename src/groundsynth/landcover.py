@@ -7,7 +7,7 @@ Raster codes (ESA WorldCover 10, 20, ...) exist only in source rasters, colours 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ UNKNOWN = 254
 
 @dataclass(frozen=True)
 class LandCoverClass:
-    """One class: its name, the raster codes merged into it, and its colour for drawings (RGB)."""
+    """One class: its name, the raster codes merged into it, and its colour (RGB) for drawings."""
 
     name: str
     codes: tuple[int, ...]
-    color: tuple[int, int, int]
+    color: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,20 @@ class Legend:
             )
         return self.names.index(name)
 
+    def color(self, index: int) -> tuple[int, int, int]:
+        """Colour of a class (RGB, 0 to 255); ConfigurationError where the legend gives none."""
+        entry = self.classes[index]
+        if entry.color is None:
+            raise ConfigurationError(
+                f"The legend gives the class {entry.name!r} no color to be drawn in; add one, "
+                "such as [0, 100, 0]."
+            )
+        return entry.color
+
     def colors(self) -> np.ndarray:
         """uint8 [256, 3]: colour of each mask value; black for values that are no class."""
         table = np.zeros((256, 3), np.uint8)
-        for index, entry in enumerate(self.classes):
-            table[index] = entry.color
+        table[: len(self)] = [self.color(index) for index in range(len(self))]
         return table
 
     def colorize(self, mask: np.ndarray) -> np.ndarray:
@@ -115,18 +124,31 @@ class Legend:
         )
 
     @classmethod
-    def from_json(cls, value: str | dict[str, Any]) -> Legend:
-        """Build from the configuration's ``legend`` section (a dict, or its JSON text)."""
+    def from_json(
+        cls, value: str | dict[str, Any], colors: Mapping[str, Any] | None = None
+    ) -> Legend:
+        """Build from the configuration's ``legend`` section (a dict, or its JSON text).
+
+        Classes may lack colours where nothing is drawn; ``colors`` gives them by name (RGB).
+        """
         section = json.loads(value) if isinstance(value, str) else value
+        named = colors or {}
         classes = tuple(
             LandCoverClass(
                 name=entry["name"],
                 codes=tuple(entry["codes"]),
-                color=tuple(entry["color"]),
+                color=_rgb(named.get(entry["name"], entry.get("color"))),
             )
             for entry in section["classes"]
         )
         return cls(classes=classes, no_data=tuple(section.get("no_data", (0,))))
+
+
+def _rgb(color: Sequence[int] | None) -> tuple[int, int, int] | None:
+    if color is None:
+        return None
+    red, green, blue = color
+    return red, green, blue
 
 
 def _require_unique(values: Sequence[object], what: str) -> None:

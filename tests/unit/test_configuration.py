@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from groundsynth.configuration import check_configuration, without_unused
-from groundsynth.configuration_schema import load_yaml
+from groundsynth.configuration_yaml import load_yaml
 from groundsynth.errors import ConfigurationError
 from groundsynth.estimate import merged_configuration
 

@@ -32,6 +32,47 @@ def test_broken_yaml_is_named_with_its_line(tmp_path: Path, text: str, place: st
     assert said.endswith(f"({place}); correct it.")
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "lines"),
+    [
+        ("run: {seed: 1}\ngan: {}\nrun: {name: a}\n", "run", "1 and 3"),
+        ("run:\n  name: a\n  seed: 1\n\n  name: b\n", "run.name", "2 and 5"),
+        ("run: {'seed': 1,\n  seed: 1}\n", "run.seed", "1 and 2"),
+        (
+            "legend:\n  classes:\n  - name: a\n  - name: b\n    name: c\n",
+            "legend.classes.1.name",
+            "4 and 5",
+        ),
+        ('{"run": {"seed": 1,\n\t"name": "a", "seed":\t2}}', "run.seed", "1 and 2"),
+    ],
+)
+def test_a_key_written_twice_is_named_with_both_lines(
+    tmp_path: Path, text: str, place: str, lines: str
+) -> None:
+    twice = tmp_path / "my.yaml"
+    twice.write_text(text, "utf-8")
+    said = refused(twice)
+    assert f"{twice} gives {place} twice, in the lines {lines}; " in said
+
+
+def test_merged_and_repeated_sections_are_no_keys_written_twice(tmp_path: Path) -> None:
+    """An alias leads to the same section again; what a section merges in, its own keys replace."""
+    merged = tmp_path / "my.yaml"
+    merged.write_text(
+        "a: &a {x: 1, y: 2}\nb: &b {x: 3, <<: *a}\nc: {<<: *a, <<: *b, y: 5}\nd: [*a, *a]\n",
+        "utf-8",
+    )
+    assert read_configuration(merged) == {
+        "a": {"x": 1, "y": 2},
+        "b": {"x": 3, "y": 2},
+        "c": {"x": 3, "y": 5},
+        "d": [{"x": 1, "y": 2}] * 2,
+    }
+    merged.write_text("a: &a\n  b: *a\n", "utf-8")
+    content = read_configuration(merged)
+    assert content["a"]["b"] is content["a"]
+
+
 def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
     dated = tmp_path / "my.yaml"
     dated.write_text("run: {name: 2021-13-45}\n", "utf-8")

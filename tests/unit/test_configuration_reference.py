@@ -7,7 +7,7 @@ import pytest
 
 from groundsynth import configuration_reference
 from groundsynth.configuration_reference import CONFIG_FOLDER, main, reference
-from groundsynth.configuration_schema import load_yaml
+from groundsynth.configuration_yaml import load_yaml
 
 
 def test_the_committed_reference_is_the_generated_one() -> None:

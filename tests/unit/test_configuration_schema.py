@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from groundsynth.configuration_reference import NAME, keys
-from groundsynth.configuration_schema import Schema, allowed, load_yaml, node_at, resolved
+from groundsynth.configuration_schema import Schema, allowed, node_at, resolved
+from groundsynth.configuration_yaml import load_yaml
 
 FOLDER = Path(__file__).parents[2] / "config"
 SCHEMA: Schema = load_yaml(FOLDER / "config.schema.yaml")

@@ -65,6 +65,19 @@ def test_colours_belong_to_classes_and_black_to_the_rest() -> None:
     assert drawn.tolist() == [[[0, 100, 0], [0, 0, 255], [0, 0, 0]]]
 
 
+def test_a_legend_without_colours_computes_and_is_not_drawn() -> None:
+    classes = [{"name": c["name"], "codes": c["codes"]} for c in SECTION["classes"]]
+    plain = {**SECTION, "classes": classes}
+    legend = Legend.from_json(plain)
+    assert legend.encode(np.array([95, 80], np.uint8), "x").tolist() == [0, 1]
+    with pytest.raises(ConfigurationError, match="'tree' no color to be drawn in"):
+        legend.colorize(np.zeros((2, 2), np.uint8))
+    colors = {"tree": [0, 100, 0], "water": [0, 0, 255]}
+    assert Legend.from_json(plain, colors) == Legend.from_json(SECTION)
+    red = Legend.from_json(SECTION, {"water": [255, 0, 0]})
+    assert (red.color(0), red.color(1)) == ((0, 100, 0), (255, 0, 0))
+
+
 def test_classes_are_found_by_name() -> None:
     legend = Legend.from_json(SECTION)
     assert (len(legend), legend.names, legend.index("water")) == (2, ("tree", "water"), 1)

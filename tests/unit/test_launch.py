@@ -28,6 +28,7 @@ MISTAKES = {
     "splits: {method: file, file: mine.csv}": "mine.csv, which is no file",
     "source: {area: {file: mine.gpkg}}": "mine.gpkg, which is no file",
     "run: {name: a\n": "(line 2, column 1)",
+    "run: {seed: 1}\nrun: {seed: 2}\n": "gives run twice, in the lines 1 and 2",
     "segmentation: {architectures: [pan]}\npatches: {size: 64}": "at least 128 pixels",
     "segmentation: {mixes: [other]}": "The mix 'other' is used but not defined",
     "segmentation: {labeller: {architecture: fpnn}}": "segmentation.labeller.architecture",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from groundsynth.cli import load_verb, parser_of
-from groundsynth.configuration_schema import Schema, load_yaml, node_at
+from groundsynth.configuration_schema import Schema, node_at
+from groundsynth.configuration_yaml import load_yaml
 from groundsynth.verbs import VERBS
 
 SCHEMA: Schema = load_yaml(Path(__file__).parents[2] / "config" / "config.schema.yaml")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from groundsynth.configuration_schema import Schema, load_yaml
+from groundsynth.configuration_schema import Schema
+from groundsynth.configuration_yaml import load_yaml
 from groundsynth.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]

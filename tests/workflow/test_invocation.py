@@ -90,6 +90,7 @@ MISTAKES = {
     "splits: {fractions: {train: 0.5, validation: 0.1, test: 0.1}}": ("splits.fractions", "0.7"),
     "source: {area: {west: 31}}": ("source.area", "west", "east"),
     "legend: {classes: [{name: a, codes: [1], color: [0, 0, 0]}]}": ("legend.classes",),
+    "run: {seed: 1}\nrun: {name: a}\n": ("mistake.yaml", "run twice", "lines 1 and 2"),
 }
 
 

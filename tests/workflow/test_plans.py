@@ -90,6 +90,7 @@ MICRO = {
     "write_report": 1,
     "all": 1,
 }
+NO_CELLS = "segmentation: {mixes: []}"
 PATCHES = {"simulate_imagery", "simulate_labels", "cut_patches"}
 LABELS = PATCHES | {"train_stylegan", "train_spade", "train_segmentation"}
 LABELS |= {"sample_unconditional", "sample_conditional", "label_unconditional"}
@@ -112,6 +113,26 @@ STAGES = {
 )
 def test_jobs_of_every_rule(plans: Plans, name: str, jobs: dict[str, int]) -> None:
     assert plans(name).jobs == Counter(jobs)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "needed"),
+    [
+        ("", ["train", "validation", "test"]),
+        (NO_CELLS, ["train"]),
+        (f"{NO_CELLS}\ngan: {{unconditional: {{train: false}}}}", []),
+    ],
+)
+def test_splits_that_models_need_are_looked_for(
+    snakemake: Callable[..., Any], tmp_path: Path, overlay: str, needed: list[str]
+) -> None:
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(overlay or "{}")
+    files = ["--configfile", ROOT / "config" / "micro.yaml", changed]
+    plan = snakemake("-n", "-p", "--directory", tmp_path, *files)
+    assert plan.code == 0, plan.text
+    (command,) = [line for line in plan.commands if "summarise-patches" in line]
+    assert option(command, "needed-splits") == needed
 
 
 def test_the_tour_compares_discriminators(plans: Plans) -> None:

@@ -3,6 +3,7 @@
 The run is not computed: its outputs are empty files that Snakemake takes for finished.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,18 @@ AFTER_A_NEW_TILE = {
     "project_features": 1,
     **END,
 }
+RECOLORED = """
+legend:
+  no_data: [0]
+  classes:
+    - {name: tree, codes: [10, 90, 95], color: [1, 2, 3]}
+    - {name: shrub, codes: [20], color: [255, 182, 193]}
+    - {name: grass, codes: [30, 100], color: [154, 205, 50]}
+    - {name: crop, codes: [40], color: [255, 215, 0]}
+    - {name: built-up, codes: [50], color: [139, 69, 19]}
+    - {name: barren, codes: [60, 70], color: [211, 211, 211]}
+    - {name: water, codes: [80], color: [0, 0, 255]}
+"""
 OVERLAYS: dict[str, dict[str, int]] = {
     "run: {seed: 1}": {},
     "run: {name: other}": {"write_report": 1, "all": 1},
@@ -92,6 +105,7 @@ OVERLAYS: dict[str, dict[str, int]] = {
         "write_report": 1,
         "all": 1,
     },
+    RECOLORED: {"write_report": 1, "all": 1},
     "segmentation: {gpus: 2}": {"write_report": 1, "all": 1},
     "captions: {part_size: 7}\nevaluation: {feature_batch: 3}\nclip: {batch: 9}": {
         "write_report": 1,
@@ -181,6 +195,22 @@ def test_an_edit_reruns_nothing_but_a_raised_revision_does(
     assert before in text
     edited.write_text(text.replace(before, after, 1), "utf-8")
     assert finished(snakefile=checkout / "Snakefile") == Counter(EDITS[edit])
+
+
+def test_classes_that_are_merged_otherwise_are_cut_again(
+    finished: Callable[..., Counter[str]],
+) -> None:
+    jobs = finished(RECOLORED.replace("[10, 90, 95]", "[10, 90]"))
+    assert set(jobs) >= {"cut_patches", "train_spade", "train_segmentation", "compute_composition"}
+
+
+def test_rules_that_draw_no_map_get_no_colours() -> None:
+    drawing = set()
+    for path in (ROOT / "rules").glob("*.smk"):
+        parts = re.split(r"(?m)^rule (\w+):\n", path.read_text("utf-8"))
+        rules = zip(parts[1::2], parts[2::2], strict=True)
+        drawing |= {name for name, text in rules if 'json_of("legend")' in text}
+    assert drawing == {"compare_discriminators", "write_report"}
 
 
 def test_limits_of_language_models_are_no_parameters_of_their_captions() -> None:

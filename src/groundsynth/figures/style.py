@@ -101,7 +101,7 @@ def in_order(populations: Iterable[str]) -> list[str]:
 
 def class_color(legend: Legend, number: int) -> tuple[float, float, float]:
     """Colour of class ``number`` as fractions of 1."""
-    red, green, blue = legend.classes[number].color
+    red, green, blue = legend.color(number)
     return red / 255, green / 255, blue / 255
 
 

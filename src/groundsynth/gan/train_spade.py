@@ -39,6 +39,7 @@ class SpadeOptions(DiscriminatorOptions, TrainingOptions):
     head: ClassVar[int] = 2
     masks: list[Path] = field(metadata=APART)
     legend: dict[str, Any]
+    colors: dict[str, Any] | None = field(default=None, metadata=APART)
     base_channels: int
     latent: int
     hidden_channels: int = 128
@@ -56,7 +57,7 @@ class SpadeOptions(DiscriminatorOptions, TrainingOptions):
 
     def draw(self, trainer: Trainer) -> tuple[np.ndarray, int]:
         """Maps, real images and two samples each, and the number of columns."""
-        return preview_images(trainer, Legend.from_json(self.legend))
+        return preview_images(trainer, Legend.from_json(self.legend, self.colors))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,8 @@ def advance_spade(options: SpadeOptions) -> None:
     for each map). ``upsamplings`` is the number of doublings from the first feature map to the
     image. ``augment`` geometry adds quarter turns to mirroring. ``discriminator`` is patch
     (PatchGAN at ``scales`` scales), unet or segmentation; ``perceptual`` is the weight of the
-    VGG-19 loss, whose weights (a file of the verb fetch-vgg) it needs.
+    VGG-19 loss, whose weights (a file of the verb fetch-vgg) it needs. ``colors`` maps classes to
+    the colours (RGB) of maps in pictures, unless the legend gives them.
     """
     advance(options.chain_slot, partial(build, options))
 

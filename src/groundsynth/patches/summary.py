@@ -30,6 +30,7 @@ def summarise_patches(
     counts: list[Path],
     receipts: list[Path],
     split_file: Path | None,
+    needed_splits: list[str],
     index: Path,
     funnel: Path,
     splits: Path,
@@ -42,8 +43,8 @@ def summarise_patches(
     a ``split_file`` also how many it lists) and ``distances`` (CSV: for each pair of splits the
     smallest distance of their patches in metres and in patches, how many pairs are nearer than one
     patch, and the nearest two). ``receipts`` are those of the tiles. Raises InputError when a
-    patch stands twice, index and counts disagree, no tile exists at its source, or no patch of the
-    split file was cut.
+    patch stands twice, index and counts disagree, no tile exists at its source, no patch of the
+    split file was cut, or one of the ``needed_splits``, those of the run's models, has no patch.
     """
     require_any_present(receipts)
     table = read_tables(indices, "real_index")
@@ -61,10 +62,11 @@ def summarise_patches(
         by_id = read_split_file(split_file)
         listed = Counter(by_id.values())
         print(comparison(split_file, by_id, set(patch_ids)), file=sys.stderr)
+    found = table.column("split").to_pylist()
+    _require_patches(Counter(found), needed_splits, split_file, tiles)
     record = provenance("summarise-patches", {}, [*indices, *counts])
     write_index(index, {name: table.column(name) for name in table.column_names}, record)
     _write_funnel(funnel, tiles)
-    found = table.column("split").to_pylist()
     _write_splits(splits, Counter(found), listed)
     footprints = shapely.from_wkb(table.column("geometry").to_numpy())
     _write_distances(distances, split_distances(patch_ids, found, footprints))
@@ -92,16 +94,47 @@ def _require_unique(ids: Sequence[str]) -> None:
         )
 
 
-def _write_funnel(path: Path, tiles: dict[str, TileCounts]) -> None:
+def _require_patches(
+    found: Counter[str],
+    needed: Sequence[str],
+    split_file: Path | None,
+    tiles: Mapping[str, TileCounts],
+) -> None:
+    """Raise InputError unless each of the ``needed`` splits has a patch."""
+    empty = [split for split in SPLITS if split in needed and not found[split]]
+    if not empty:
+        return
+    if not found:
+        total = _total(tiles)
+        dropped = "".join(f", {name} {n}" for name, n in total.dropped.items() if n)
+        raise InputError(
+            f"No patch was kept (candidates {total.candidates}{dropped}); enlarge the area, or "
+            "lower patches.size or what patches are dropped for."
+        )
+    advice = "enlarge the area, raise splits.fractions, or lower splits.block_degrees"
+    if split_file is not None:
+        advice = f"enlarge the area, or let {split_file} list some that lie in it"
+    counts = ", ".join(f"{split} {found[split]}" for split in SPLITS)
+    raise InputError(
+        f"This run's models need {' and '.join(empty)} patches, but there are none ({counts}); "
+        f"{advice}."
+    )
+
+
+def _total(tiles: Mapping[str, TileCounts]) -> TileCounts:
     total = TileCounts()
     for entry in tiles.values():
         total.candidates += entry.candidates
         total.kept += entry.kept
         for reason in REASONS:
             total.dropped[reason] += entry.dropped[reason]
+    return total
+
+
+def _write_funnel(path: Path, tiles: Mapping[str, TileCounts]) -> None:
     rows = [
         [tile, entry.candidates, entry.kept, *(entry.dropped[reason] for reason in REASONS)]
-        for tile, entry in [*sorted(tiles.items()), ("total", total)]
+        for tile, entry in [*sorted(tiles.items()), ("total", _total(tiles))]
     ]
     header = ["tile", "candidates", "kept", *(f"dropped_{reason}" for reason in REASONS)]
     _write_csv(path, header, rows)

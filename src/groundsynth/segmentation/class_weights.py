@@ -53,19 +53,25 @@ def count_classes(
     return counts
 
 
-def weights_of(patches: Patches, classes: int, state: RunState, processes: Processes) -> np.ndarray:
+def weights_of(
+    patches: Patches, classes: int, state: RunState, processes: Processes
+) -> np.ndarray | None:
     """Balanced weights float64 [K] of a mix, counted once and kept in the state folder.
 
-    The first of the processes counts for all.
+    The first of the processes counts for all. None in all of them when it is asked to stop before
+    the count is whole: it starts again.
     """
+    found = _kept_weights(patches, classes, state) if processes.first else None
+    if processes.any(processes.first and found is None):
+        return None
     weights = torch.zeros(classes, dtype=torch.float64)
-    if processes.first:
-        weights += torch.tensor(_kept_weights(patches, classes, state), dtype=torch.float64)
+    if found is not None:
+        weights += torch.tensor(found, dtype=torch.float64)
     processes.add_up(weights)
     return weights.numpy()
 
 
-def _kept_weights(patches: Patches, classes: int, state: RunState) -> list[float]:
+def _kept_weights(patches: Patches, classes: int, state: RunState) -> list[float] | None:
     path = state.folder / FILE
     if not path.exists():
         with Progress("class weights", len(patches), "patch") as progress:
@@ -73,9 +79,16 @@ def _kept_weights(patches: Patches, classes: int, state: RunState) -> list[float
             def after_block(size: int) -> None:
                 progress.advance(size)
                 if state.should_stop():
-                    raise state.leave("the count of the classes, which starts again")
+                    raise _AskedToStop
 
-            counts = count_classes(patches, classes, after_block)
+            try:
+                counts = count_classes(patches, classes, after_block)
+            except _AskedToStop:
+                return None
         write_json(path, {"weights": balanced_weights(counts).tolist()})
     kept: list[float] = read_json(path)["weights"]
     return kept
+
+
+class _AskedToStop(Exception):
+    """The count is left at once."""

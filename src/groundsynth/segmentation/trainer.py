@@ -95,10 +95,8 @@ class Trainer:
 
     def run(self, run: RunState) -> bool:
         """Train until complete, or save and leave when asked to stop; True when complete."""
-        if self.settings.class_weights:
-            weights = weights_of(self.train, self.classes, run, self.processes)
-            on_device = torch.tensor(weights, device=self.device).float()
-            self.loss = make_loss(self.settings.loss, on_device, self.processes.total)
+        if self.settings.class_weights and not self._weigh_classes(run):
+            return self.complete
         total, quiet = self.settings.round_ends[-1], not self.processes.first
         with (
             suppress(_AskedToStop),
@@ -109,6 +107,15 @@ class Trainer:
                 self._validate(run, progress)
                 self.save(run)
         return self.complete
+
+    def _weigh_classes(self, run: RunState) -> bool:
+        """Put the weights of the classes into the loss; False when asked to stop before."""
+        weights = weights_of(self.train, self.classes, run, self.processes)
+        if weights is None:
+            return False
+        on_device = torch.tensor(weights, device=self.device).float()
+        self.loss = make_loss(self.settings.loss, on_device, self.processes.total)
+        return True
 
     def _train_round(self, run: RunState, progress: Progress) -> None:
         def after_step() -> None:

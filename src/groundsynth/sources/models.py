@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -43,6 +44,17 @@ def fetch_model(*, repository: str, revision: str, output: Path, receipt: Path) 
     partial.replace(output)
     write_model_receipt(
         receipt, repository=repository, revision=revision, commit=commit, folder=output
+    )
+    if revision != commit:
+        print(pinning(output.name, repository, revision, commit), file=sys.stderr)
+
+
+def pinning(name: str, repository: str, revision: str, commit: str) -> str:
+    """One sentence: which commit a branch or tag was, and how later runs are configured for it."""
+    entry = f"{{{name}: {{revision: {commit}}}}}"
+    return (
+        f"The revision {revision} of {repository} may change and was commit {commit}; to have "
+        f"these weights in later runs too, configure 'captions: {{models: {entry}}}'."
     )
 
 

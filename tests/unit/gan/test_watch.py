@@ -107,6 +107,18 @@ def test_the_strip_ends_with_the_generator(spade: Any) -> None:
     assert not np.array_equal(strip[2 * SIZE : 3 * SIZE], strip[3 * SIZE :])
 
 
+def test_maps_are_drawn_in_colours_that_stand_apart(spade: Any) -> None:
+    whole = spade(kimg=0.012)
+    legend = whole.options["legend"]
+    plain = [{"name": c["name"], "codes": c["codes"]} for c in legend["classes"]]
+    colors = {c["name"]: c["color"] for c in legend["classes"]}
+    apart = spade("apart", kimg=0.012, legend={**legend, "classes": plain}, colors=colors)
+    for micro in (whole, apart):
+        train_spade(**micro.options, **micro.outputs)
+    for name in ("preview", "progress"):
+        assert whole.outputs[name].read_bytes() == apart.outputs[name].read_bytes()
+
+
 def test_watching_changes_nothing(stylegan: Any, tmp_path: Path) -> None:
     often = stylegan("often", kimg=0.02, tick_kimg=0.004, tensorboard=tmp_path / "events")
     never = stylegan("never", kimg=0.02, tick_kimg=0.004)

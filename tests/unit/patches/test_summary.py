@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from groundsynth.errors import ConfigurationError, InputError
+from groundsynth.patches.splits import SPLITS
 from groundsynth.patches.summary import summarise_patches
 
 from .conftest import Shard, Tiles
@@ -17,13 +18,19 @@ from .conftest import Shard, Tiles
 Cut = Callable[..., Shard]
 
 
-def summarise(folder: Path, names: list[str], split_file: Path | None = None) -> None:
+def summarise(
+    folder: Path,
+    names: list[str],
+    split_file: Path | None = None,
+    needed: tuple[str, ...] = (),
+) -> None:
     summarise_patches(
         indices=[folder / name / "s.index.parquet" for name in names],
         counts=[folder / name / "s.counts.json" for name in names],
         index=folder / "index.parquet",
         receipts=[],
         split_file=split_file,
+        needed_splits=list(needed),
         funnel=folder / "funnel.csv",
         splits=folder / "splits.csv",
         distances=folder / "distances.csv",
@@ -43,7 +50,7 @@ def test_the_run_in_figures(cut: Cut, tiles: Tiles) -> None:
     cut([absent], tiles.labels, "c")
     kept = second.counts["N38E032"]["kept"]
     assert 0 < kept < 36
-    summarise(tiles.folder, ["a", "b", "c"])
+    summarise(tiles.folder, ["a", "b", "c"], needed=SPLITS)
     frame = geopandas.read_parquet(tiles.folder / "index.parquet")
     assert frame.patch_id.tolist() == first.ids + second.ids
     assert frame.crs.to_epsg() == 4326
@@ -88,6 +95,32 @@ def test_no_patch_at_all_is_a_table_without_rows(cut: Cut, tiles: Tiles) -> None
     assert rows_of(tiles.folder / "distances.csv")[0]["distance_metres"] == ""
 
 
+def test_a_split_without_patches_that_models_need_is_an_error(cut: Cut, tiles: Tiles) -> None:
+    fractions = {"train": 0.9, "validation": 0.1, "test": 0}
+    cut(tiles.imagery, tiles.labels, "a", split_fractions=fractions)
+    said = r"need test patches, but there are none \(train \d+, validation \d+, test 0\); enlarge"
+    with pytest.raises(InputError, match=said):
+        summarise(tiles.folder, ["a"], needed=SPLITS)
+    assert not list(tiles.folder.glob("*.csv"))
+    summarise(tiles.folder, ["a"], needed=("train",))
+    assert rows_of(tiles.folder / "splits.csv")[2]["patches"] == "0"
+
+
+def test_what_a_split_file_leaves_empty_is_to_be_listed(cut: Cut, tiles: Tiles) -> None:
+    split_file = tiles.folder / "captions.csv"
+    split_file.write_text("filename,split\nN36E030_000_000.png,test\n", "utf-8")
+    cut(tiles.imagery, tiles.labels, "a", split_method="file", split_file=split_file)
+    said = r"need train and validation patches, .*\(train 0, validation 0, test 1\); .*captions.csv"
+    with pytest.raises(InputError, match=said):
+        summarise(tiles.folder, ["a"], split_file, needed=SPLITS)
+
+
+def test_no_patch_for_models_is_an_error_with_the_reasons(cut: Cut, tiles: Tiles) -> None:
+    cut(tiles.imagery[:1], tiles.labels, "a", water_class="tree", max_water_percent=0)
+    with pytest.raises(InputError, match=r"No patch was kept \(candidates 36, water 36\); enlarge"):
+        summarise(tiles.folder, ["a"], needed=("train",))
+
+
 def test_a_tile_cut_twice_is_named(cut: Cut, tiles: Tiles) -> None:
     cut(tiles.imagery, tiles.labels, "a")
     cut(tiles.imagery[1:], tiles.labels, "b")
@@ -106,6 +139,7 @@ def test_index_and_counts_must_agree(cut: Cut, tiles: Tiles) -> None:
             index=tiles.folder / "index.parquet",
             receipts=[],
             split_file=None,
+            needed_splits=[],
             funnel=tiles.folder / "funnel.csv",
             splits=tiles.folder / "splits.csv",
             distances=tiles.folder / "distances.csv",
@@ -117,6 +151,7 @@ def test_index_and_counts_must_agree(cut: Cut, tiles: Tiles) -> None:
             index=tiles.folder / "index.parquet",
             receipts=[],
             split_file=None,
+            needed_splits=[],
             funnel=tiles.folder / "funnel.csv",
             splits=tiles.folder / "splits.csv",
             distances=tiles.folder / "distances.csv",

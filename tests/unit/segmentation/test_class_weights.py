@@ -1,5 +1,7 @@
 """Weights of the classes: from the pixels of the mix, counted once."""
 
+import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,13 @@ import pytest
 import torch
 
 from groundsynth import run_state
-from groundsynth.errors import InputError
+from groundsynth.errors import InputError, StateError
 from groundsynth.processes import Processes
 from groundsynth.segmentation import class_weights, trainer
 from groundsynth.segmentation.class_weights import balanced_weights, count_classes, weights_of
 from groundsynth.segmentation.data import Patches, first_samples, joined, split_of
 from groundsynth.segmentation.populations import open_population
-from groundsynth.segmentation.training import train_segmentation
+from groundsynth.segmentation.training import advance_segmentation, train_segmentation
 from groundsynth.tables import read_provenance
 
 ALONE = Processes(torch.device("cpu"))
@@ -64,11 +66,44 @@ def test_every_labelled_pixel_of_the_mix_is_counted(
 def test_the_count_is_kept_in_the_state(mix: Patches, tmp_path: Path) -> None:
     state = run_state.RunState(tmp_path, None)
     first = weights_of(mix, 3, state, ALONE)
+    assert first is not None
     assert first.tolist() == balanced_weights(count_classes(mix, 3)).tolist()
-    assert weights_of(Patches(()), 3, state, ALONE).tolist() == first.tolist()
+    again = weights_of(Patches(()), 3, state, ALONE)
+    assert again is not None
+    assert again.tolist() == first.tolist()
     stopping = run_state.RunState(tmp_path / "other", 0.0)
-    with pytest.raises(run_state.Stopped, match="count of the classes"):
-        weights_of(mix, 3, stopping, ALONE)
+    assert weights_of(mix, 3, stopping, ALONE) is None
+    assert not (tmp_path / "other" / class_weights.FILE).exists()
+
+
+def test_a_slot_that_ends_while_classes_are_counted_does_not_fail(
+    arguments: Callable[..., dict[str, Any]],
+) -> None:
+    """Only the last one does; what is not counted to the end is counted by the next slot."""
+    given = arguments(class_weights="balanced", steps=2)
+    outputs = {"model", "history", "confusion", "quality"}
+    first = {name: value for name, value in given.items() if name not in outputs}
+    receipt = given["state"].with_name("1.json")
+    advance_segmentation(**{**first, "slot": 1, "receipt": receipt, "runtime": 1e-6})
+    written = json.loads(receipt.read_text("utf-8"))
+    assert (written["complete"], written["steps"], written["images"]) == (False, 0, 0)
+    with pytest.raises(StateError, match=r"last time slot is spent at step 0 of 2"):
+        train_segmentation(**{**given, "runtime": 1e-6})
+    train_segmentation(**given)
+    assert given["model"].exists()
+
+
+def test_a_signal_while_classes_are_counted_ends_the_slot_without_its_receipt(
+    arguments: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(self: run_state.RunState) -> bool:
+        self.signal = signal.SIGTERM
+        return True
+
+    monkeypatch.setattr(run_state.RunState, "should_stop", ask)
+    with pytest.raises(run_state.Stopped, match="SIGTERM at step 0 of 2") as stopped:
+        train_segmentation(**arguments(class_weights="balanced", steps=2))
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
 
 
 def test_training_weighs_the_classes_of_its_mix(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from groundsynth.configuration_schema import load_yaml
+from groundsynth.configuration_yaml import load_yaml
 from groundsynth.errors import ConfigurationError
 from groundsynth.sources.grid import label_tile_of, parse_tile, tile_name, tiles_of_area
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -46,10 +47,10 @@ def use(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     return hub
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, revision: str = "main") -> None:
     models.fetch_model(
         repository=REPOSITORY,
-        revision="main",
+        revision=revision,
         output=folder / "model",
         receipt=folder / "model.json",
     )
@@ -75,6 +76,25 @@ def test_weights_arrive_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert hub.asked["revision"] == "0123abcd"
     assert not any(pattern.endswith((".bin", ".py")) for pattern in hub.asked["allow_patterns"])
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", "0123abcd"])
+def test_a_revision_that_pins_nothing_is_said_with_what_pins_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    revision: str,
+) -> None:
+    use(Hub({"a.safetensors": b""}), monkeypatch)
+    fetch(tmp_path, revision)
+    said = capsys.readouterr().err
+    if revision == "0123abcd":  # the commit itself
+        assert not said
+        return
+    (line,) = said.splitlines()
+    assert line.startswith(f"The revision {revision} of {REPOSITORY} may change")
+    entry = yaml.safe_load(line.partition("configure '")[2].removesuffix("'."))
+    assert entry == {"captions": {"models": {"model": {"revision": "0123abcd"}}}}
 
 
 def test_a_model_without_safetensors_is_refused(
