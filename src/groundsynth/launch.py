@@ -21,6 +21,7 @@ from pathlib import Path
 from groundsynth.configuration import check_configuration
 from groundsynth.configuration_files import SCHEMA, overlaid
 from groundsynth.errors import GroundsynthError, InputError, StateError
+from groundsynth.figures.headline import spoken
 from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
 from groundsynth.sources.area import tiles_of_configured
@@ -219,9 +220,9 @@ def _say_result(folder: Path, started: float) -> None:
     new = headline.stat().st_mtime >= started
     print(f"\nDone in {minutes:.1f} minutes." if new else "\nNothing was left to do.")
     for figure in read_json(headline)["figures"]:
-        value = figure["value"]
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
-        print(f"  {figure['name']}: {shown} {figure.get('unit', '')}".rstrip())
+        said = spoken(figure)
+        remark = f"({said['remark']})" if said["remark"] else ""
+        print(f"  {said['name']}: {said['value']} {said['unit']}{remark}".rstrip())
     table = folder / "results" / "tables" / "table3.md"
     if table.exists():
         print(f"\nTable 3: segmentation scores\n{aligned(table.read_text('utf-8'))}\n")

@@ -150,7 +150,10 @@ def test_a_run_ends_with_its_figures_and_table_3(
     _say_result(tmp_path, time.time())
     assert capsys.readouterr().out == ""
     figure = {"name": "Macro F1", "value": 61.2345, "unit": "%"}
-    write_json(tmp_path / "results/report/headline.json", {"report": "r", "figures": [figure]})
+    distance = {"name": "Distance", "value": 16.3, "unit": "", "images": 400}
+    distance["floor"] = {"value": 11.0, "images": 60}
+    record = {"report": "r", "figures": [figure, distance]}
+    write_json(tmp_path / "results/report/headline.json", record)
     _say_result(tmp_path, time.time() - 60)
     assert "Table 3" not in capsys.readouterr().out
     table = tmp_path / "results/tables/table3.md"
@@ -158,8 +161,9 @@ def test_a_run_ends_with_its_figures_and_table_3(
     table.write_text("| Mix | F1 |\n| :--- | :--- |\n| real | 61.23 [60.00, 62.00] ↑ |\n", "utf-8")
     _say_result(tmp_path, time.time() - 60)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1:3] == ["Done in 1.0 minutes.", "  Macro F1: 61.2 %"]
-    assert lines[4] == "Table 3: segmentation scores"
+    assert lines[1:3] == ["Done in 1.0 minutes.", "  Macro F1: 61.23%"]
+    assert lines[3] == "  Distance: 16.3 (400 samples; 60 real test images: 11)"
+    assert lines[5] == "Table 3: segmentation scores"
     assert lines[-3].split() == ["real", "61.23", "[60.00,", "62.00]", "↑"]
     assert lines[-1].startswith("Report: ")
 
