@@ -1,6 +1,7 @@
 """What a launch says at its start and at its end, and how long it waits for another."""
 
 import fcntl
+import math
 import os
 import re
 import signal
@@ -51,10 +52,10 @@ def test_a_killed_snakemake_leaves_no_lock(
 ) -> None:
     lock = tmp_path / ".snakemake/locks/0.output.lock"
 
-    def killed(*_: object) -> int:
+    def killed(*_: object) -> tuple[int, float]:
         lock.parent.mkdir(parents=True)
         lock.touch()
-        return -signal.SIGKILL
+        return -signal.SIGKILL, math.inf
 
     monkeypatch.setattr(launch, "_supervise", killed)
     micro = ROOT / "config/micro.yaml"
@@ -177,7 +178,9 @@ WAITER += "; sys.stdin.read(); sys.exit(3)"
 def test_an_interrupt_stops_a_launch_unless_it_is_ignored(tmp_path: Path, ignored: bool) -> None:
     """With ``make run &`` in a script SIGINT is ignored, by the launcher and by its child."""
     command = [sys.executable, "-c", WAITER]
-    code = f"from groundsynth.launch import _supervise as s; exit(s({command!r}, {tmp_path!r}, 0))"
+    code = (
+        f"from groundsynth.launch import _supervise as s; exit(s({command!r}, {tmp_path!r}, 0)[0])"
+    )
     launched = subprocess.Popen(
         [sys.executable, "-c", f"from pathlib import PosixPath; {code}"],
         stdin=subprocess.PIPE,
