@@ -321,6 +321,9 @@ def test_tables_of_scores_stand_on_the_page_as_they_are_printed(
     assert "Training mix Architecture Seeds F1 IoU Precision Recall Accuracy real unet 1 " in words
     assert "3 test patches). One seed; in brackets the 95% percentile bootstrap" in words
     assert "Gains of tables 3 and 4 in points" in words
+    text = page.read_text("utf-8")
+    assert len(re.findall(r'<span class="interval">\[\d+\.\d\d, \d+\.\d\d\]</span>', text)) >= 10
+    assert "<caption><span>Table 3:" in text  # which stay in sight in a table wider than the page
     table = read_result_table(full_run.folder / "results/tables/table3.csv")
     bold = [entry.text for row in table.rows for entry in row if entry.best]
     assert len(bold) == 5
