@@ -126,7 +126,7 @@ rule write_report:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        revision=9,
+        revision=10,
         legend=json_of("legend"),
         rows=lookup(within=config, dpath="report/rows"),
         seed=lookup(within=config, dpath="report/seed"),

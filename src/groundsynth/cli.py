@@ -33,7 +33,10 @@ NUMBER = re.compile(r"^-(\d|\.\d|inf|nan)", re.IGNORECASE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 on success, else one sentence on standard error and a non-zero code."""
+    """Run one verb; 0 on success, else one sentence on standard error and a non-zero code.
+
+    Only that sentence begins with the verb and a colon: by it a launch finds it in the log.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(_overview())

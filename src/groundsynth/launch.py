@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import math
 import os
 import signal
 import socket
@@ -17,10 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from groundsynth.configuration import check_configuration
 from groundsynth.configuration_files import SCHEMA, overlaid
 from groundsynth.errors import GroundsynthError, InputError, StateError
+from groundsynth.failed_jobs import read_failed, summary
+from groundsynth.figures.headline import spoken
 from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
 from groundsynth.sources.area import tiles_of_configured
@@ -63,23 +67,31 @@ def launch(
     if not any(word.startswith(("--config", "-C")) for word in words):  # which may change all
         _check(configuration.resolve(), folder)
     started = time.time()
-    with only_launch(folder) as (lock, killed_here):
-        command = [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--configfile", str(configuration.resolve()), "--directory", str(folder)),
-            *("--profile", str(ROOT / "profiles" / profile)),  # one value: words may follow
-            *words,
-        ]
+    with only_launch(folder) as (lock, killed_here), TemporaryDirectory() as scratch:
+        failures = Path(scratch, "failed.json")
+        command = _command(configuration.resolve(), folder, profile, failures)
         if killed_here and release_stale_lock(folder):
             print(f"The last run in {folder} was killed: going on where it stopped.", flush=True)
-        code = _supervise(command, folder, lock)
+        code, stopped = _supervise([*command, *words], folder, lock)
         if code < 0:  # killed: it could not remove its own lock
             release_stale_lock(folder)
             print(f"Snakemake was killed (signal {-code}): start again to go on.", file=sys.stderr)
             code = 128 - code
+        if failed := read_failed(failures, before=stopped):
+            print(f"\n{summary(failed, folder)}", file=sys.stderr, flush=True)
     if code == 0 and not words:
         _say_result(folder, started)
     return code
+
+
+def _command(configuration: Path, folder: Path, profile: str, failures: Path) -> list[str]:
+    """How Snakemake is started; it lists failed jobs in the JSON file ``failures``."""
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--configfile", str(configuration), "--directory", str(folder)),
+        *("--logger", "groundsynth", "--logger-groundsynth-failures", str(failures)),
+        *("--profile", str(ROOT / "profiles" / profile)),  # one value: words may follow
+    ]
 
 
 def _check(configuration: Path, folder: Path) -> None:
@@ -187,18 +199,20 @@ def _stop_command(processes: Sequence[str]) -> str:
     return f"with 'kill -INT {' '.join(processes)}'"
 
 
-def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
+def _supervise(command: Sequence[str], folder: Path, lock: int) -> tuple[int, float]:
     """Run Snakemake in the folder; an interrupt reaches it once, and it ends its jobs itself.
 
-    It inherits the launch lock (its jobs do not: ``subprocess`` closes what it is not told to
-    pass), so that a launcher killed alone leaves a folder that still counts as at work.
+    Returns its exit code, and when it was interrupted (seconds since the epoch; infinite if
+    never): what fails from then on does so because of it. It inherits the launch lock (its jobs
+    do not: ``subprocess`` closes what it is not told to pass), so that a launcher killed alone
+    leaves a folder that still counts as at work.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
     process = subprocess.Popen(command, env=environment, cwd=folder, pass_fds=[lock])
-    interrupts: list[int] = []
+    interrupts: list[float] = []
     handlers: dict[int, Callable[..., None]] = {signal.SIGTERM: lambda *_: process.terminate()}
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for a script's background job
-        handlers[signal.SIGINT] = lambda number, _: interrupts.append(number)
+        handlers[signal.SIGINT] = lambda *_: interrupts.append(time.time())
     previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         code = process.wait()
@@ -207,7 +221,7 @@ def _supervise(command: Sequence[str], folder: Path, lock: int) -> int:
             signal.signal(number, handler)
     if code and interrupts:
         print("\nStopped. Start again to go on: finished jobs stay.", file=sys.stderr)
-    return code
+    return code, min(interrupts, default=math.inf)
 
 
 def _say_result(folder: Path, started: float) -> None:
@@ -219,9 +233,9 @@ def _say_result(folder: Path, started: float) -> None:
     new = headline.stat().st_mtime >= started
     print(f"\nDone in {minutes:.1f} minutes." if new else "\nNothing was left to do.")
     for figure in read_json(headline)["figures"]:
-        value = figure["value"]
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
-        print(f"  {figure['name']}: {shown} {figure.get('unit', '')}".rstrip())
+        said = spoken(figure)
+        remark = f"({said['remark']})" if said["remark"] else ""
+        print(f"  {said['name']}: {said['value']} {said['unit']}{remark}".rstrip())
     table = folder / "results" / "tables" / "table3.md"
     if table.exists():
         print(f"\nTable 3: segmentation scores\n{aligned(table.read_text('utf-8'))}\n")

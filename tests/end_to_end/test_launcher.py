@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from groundsynth.launch import main, only_launch
 
@@ -41,6 +42,28 @@ def test_a_missing_configuration_is_one_sentence(
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert str(missing) in said
+
+
+def test_a_run_with_failed_jobs_ends_with_their_sentences(
+    launcher: Callable[..., "subprocess.Popen[str]"], micro: Path, tmp_path: Path
+) -> None:
+    """Two files that are no rasters, and a rule whose words stand after a page of Snakemake's."""
+    config = yaml.safe_load(micro.read_text("utf-8"))
+    pairs = {name: tmp_path / f"{name}.tif" for name in ("a", "b")}
+    for path in pairs.values():
+        path.write_text("no raster")
+    rasters = {name: {"imagery": str(p), "labels": str(p)} for name, p in pairs.items()}
+    config["source"] = {"kind": "rasters", "bands": [1, 2, 3], "rasters": rasters}
+    config["patches"]["scaling"] = "none"
+    mine, run = tmp_path / "my.yaml", tmp_path / "run"
+    mine.write_text(yaml.safe_dump(config), "utf-8")
+    assert launcher(mine, run, "patches").wait() != 0
+    end = (tmp_path / "run.log").read_text("utf-8").partition("2 jobs failed:\n")[2].splitlines()
+    assert sorted(end[::3]) == ["  cut_patches (shard=a)", "  cut_patches (shard=b)"]
+    for name, sentence, log in zip(end[::3], end[1::3], end[2::3], strict=True):
+        shard = name[-2]
+        assert sentence.startswith(f"    {pairs[shard]} is truncated or no raster")
+        assert log == f"    log: {run / 'logs/cut_patches' / shard}.log"
 
 
 def test_of_two_launches_at_once_the_second_says_so(

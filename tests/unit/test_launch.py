@@ -1,6 +1,7 @@
 """What a launch says at its start and at its end, and how long it waits for another."""
 
 import fcntl
+import math
 import os
 import re
 import signal
@@ -52,10 +53,10 @@ def test_a_killed_snakemake_leaves_no_lock(
 ) -> None:
     lock = tmp_path / ".snakemake/locks/0.output.lock"
 
-    def killed(*_: object) -> int:
+    def killed(*_: object) -> tuple[int, float]:
         lock.parent.mkdir(parents=True)
         lock.touch()
-        return -signal.SIGKILL
+        return -signal.SIGKILL, math.inf
 
     monkeypatch.setattr(launch, "_supervise", killed)
     micro = ROOT / "config/micro.yaml"
@@ -151,7 +152,10 @@ def test_a_run_ends_with_its_figures_and_table_3(
     _say_result(tmp_path, time.time())
     assert capsys.readouterr().out == ""
     figure = {"name": "Macro F1", "value": 61.2345, "unit": "%"}
-    write_json(tmp_path / "results/report/headline.json", {"report": "r", "figures": [figure]})
+    distance = {"name": "Distance", "value": 16.3, "unit": "", "images": 400}
+    distance["floor"] = {"value": 11.0, "images": 60}
+    record = {"report": "r", "figures": [figure, distance]}
+    write_json(tmp_path / "results/report/headline.json", record)
     _say_result(tmp_path, time.time() - 60)
     assert "Table 3" not in capsys.readouterr().out
     table = tmp_path / "results/tables/table3.md"
@@ -159,8 +163,9 @@ def test_a_run_ends_with_its_figures_and_table_3(
     table.write_text("| Mix | F1 |\n| :--- | :--- |\n| real | 61.23 [60.00, 62.00] ↑ |\n", "utf-8")
     _say_result(tmp_path, time.time() - 60)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1:3] == ["Done in 1.0 minutes.", "  Macro F1: 61.2 %"]
-    assert lines[4] == "Table 3: segmentation scores"
+    assert lines[1:3] == ["Done in 1.0 minutes.", "  Macro F1: 61.23%"]
+    assert lines[3] == "  Distance: 16.3 (400 samples; 60 real test images: 11)"
+    assert lines[5] == "Table 3: segmentation scores"
     assert lines[-3].split() == ["real", "61.23", "[60.00,", "62.00]", "↑"]
     assert lines[-1].startswith("Report: ")
 
@@ -174,7 +179,9 @@ WAITER += "; sys.stdin.read(); sys.exit(3)"
 def test_an_interrupt_stops_a_launch_unless_it_is_ignored(tmp_path: Path, ignored: bool) -> None:
     """With ``make run &`` in a script SIGINT is ignored, by the launcher and by its child."""
     command = [sys.executable, "-c", WAITER]
-    code = f"from groundsynth.launch import _supervise as s; exit(s({command!r}, {tmp_path!r}, 0))"
+    code = (
+        f"from groundsynth.launch import _supervise as s; exit(s({command!r}, {tmp_path!r}, 0)[0])"
+    )
     launched = subprocess.Popen(
         [sys.executable, "-c", f"from pathlib import PosixPath; {code}"],
         stdin=subprocess.PIPE,

@@ -109,7 +109,7 @@ def test_nothing_was_fetched(whole: Path) -> None:
 def test_a_log_says_how_fast_it_goes(whole: Path) -> None:
     (log,) = (whole / "logs" / "caption_vllm" / "tiny_text" / "real").glob("*.log")
     assert re.search(
-        r"(?m)^caption-vllm: \d+ of \d+ captions, [\d.]+ captions/s, \d+ s left",
+        r"(?m)^captioning: \d+ of \d+ captions, [\d.]+ captions/s, \d+ s left",
         log.read_text("utf-8"),
     )
 

@@ -93,7 +93,7 @@ def _write_rows(
 ) -> None:
     total = len(job.ids)
     statuses: Counter[str] = Counter()
-    with Progress(job.verb, total, "captions", done=total - len(rows)) as progress:
+    with Progress("captioning", total, "captions", done=total - len(rows)) as progress:
         for start in range(0, len(rows), job.part_size):
             if run.should_stop():
                 raise run.leave(f"caption {total - len(rows) + start} of {total}")
@@ -104,7 +104,7 @@ def _write_rows(
             statuses.update(caption.status for caption in captions)
             progress.advance(len(batch))
     listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-    print(f"{job.verb}: {listed}", file=sys.stderr)
+    print(f"captions: {listed}", file=sys.stderr)
 
 
 def _refuse_bad(job: CaptionJob, parts: CaptionParts) -> None:

@@ -116,7 +116,7 @@ def score_grounding(
     schema = SCHEMAS["grounding"]
     parts = [schema.empty_table()]
     wanted = ["population", "id", "captioner", "caption", "status"]
-    with Progress("score-grounding", len(captions), "files") as progress:
+    with Progress("grounding", len(captions), "files") as progress:
         for path in captions:
             rows = []
             for row in read_table(path, "captions", wanted).to_pylist():

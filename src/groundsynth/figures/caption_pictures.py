@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from groundsynth.figures.style import (
+    INK,
     LINE,
     QUIET,
     SERIES_COLORS,
@@ -92,7 +93,7 @@ def _draw_lengths(axes: Axes, lengths: dict[Key, Counter[int]]) -> None:
         color = population_color(population)
         axes.plot([low, high], [row, row], color=color, linewidth=1)
         axes.plot([first, third], [row, row], color=color, linewidth=6, solid_capstyle="butt")
-        axes.plot([median], [row], "|", color="white", markersize=7, markeredgewidth=1.5)
+        axes.plot([median], [row], "|", color=INK, markersize=9, markeredgewidth=1.5)
     names = [f"{captioner} · {population}" for captioner, population in lengths]
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()

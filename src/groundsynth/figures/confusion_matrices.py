@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from groundsynth.figures.style import nothing_to_draw, panels
+from groundsynth.figures.style import leave_room, nothing_to_draw, panels
 from groundsynth.landcover import Legend
 from groundsynth.segmentation.cells import Cell, read_cells
 from groundsynth.segmentation.metrics import scores
 
 WRITTEN_CELLS, WRITTEN_CLASSES, NAMED_CLASSES = 9, 12, 24
 """Percentages stand in the matrices, and names beside them, only while there is room."""
+KEY_INCHES = 0.4
+"""Height of the key of colours, where no percentages are written."""
 SMALL_ABOVE, NEXT = 4, {False: " · ", True: "\n"}
 """Panels beside each other above which a title takes a line more."""
 
@@ -42,6 +44,8 @@ def draw_confusion(confusions: Sequence[Path], legend: Legend) -> Figure:
         axes.set_title(title, fontsize=6 if small else 8.5)
     if not written:
         label = "percent of the true class"
+        figure.set_figheight(figure.get_figheight() + KEY_INCHES)
+        leave_room(figure, below=0.2)
         figure.colorbar(image, ax=places, label=label, location="bottom", shrink=0.4, aspect=40)
     return figure
 

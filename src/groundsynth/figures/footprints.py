@@ -23,6 +23,7 @@ from groundsynth.figures.style import (
     QUIET,
     SPLIT_COLORS,
     WIDTH,
+    leave_room,
     new_figure,
     nothing_to_draw,
 )
@@ -34,7 +35,7 @@ NAMED_TILES = 60
 TALLEST = 6.5
 METRES_A_DEGREE = 111_320
 """Of longitude at the equator (WGS 84)."""
-EDGES = 1.3
+EDGES = 1.5
 """Inches that ticks, title and legend take."""
 
 
@@ -118,6 +119,7 @@ def _map_axes(across: float, up: float) -> tuple[Figure, Axes]:
     if height > TALLEST:
         height, width = TALLEST, max(TALLEST * across / up + EDGES, WIDTH / 2)
     figure = new_figure(height=height + EDGES, width=width)
+    leave_room(figure, above=0.12)
     axes = figure.add_subplot()
     axes.xaxis.set_major_formatter(Longitudes(useOffset=False))
     axes.set_xlabel("longitude (°)")

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from groundsynth.figures.distance_tables import SAMPLES, TEST
+from groundsynth.figures.table_files import readable
+
 Rows = Sequence[Mapping[str, str]]
 MOST = 4
 PUBLISHED = "inception"
+FEATURES = {
+    "inception": "Inception features",
+    "dinov2": "DINOv2 features",
+    "segmenter": "features of the run's own segmentation model",
+}
 
 
 def headline_figures(
@@ -16,11 +24,12 @@ def headline_figures(
     """At most four figures ({name, value, unit}) from the result tables, the telling ones first.
 
     F1 of the best model trained on real patches alone, Fréchet distance of each synthetic
-    population against the untrained generator, redundancy of the captions, number of patches.
+    population, redundancy of the captions, number of patches. A distance also has its ``images``
+    and the ``floor`` ({value, images}): what the real test split reaches, None without one.
     """
     found = [
         _best_real(tables.get("table3", ()), configuration),
-        *(_distance(row) for row in _of_one_extractor(tables.get("distances", ()))),
+        *_distances(_of_one_extractor(tables.get("distances", ()))),
         _redundancy(tables.get("table1", ())),
         _patches(splits),
     ]
@@ -62,14 +71,30 @@ def _of_one_extractor(rows: Rows) -> Rows:
     return [row for row in rows if row["extractor"] == chosen]
 
 
-def _distance(row: Mapping[str, str]) -> dict[str, Any] | None:
-    if not row["percent_of_untrained"]:
-        return None
-    return {
-        "name": f"Fréchet distance of the {row['population']} samples, by {row['extractor']}",
-        "value": float(row["percent_of_untrained"]),
-        "unit": "% of the untrained generator's",
-    }
+def _distances(rows: Rows) -> list[dict[str, Any]]:
+    """Figures of the samples' distances, each with what real images reach at their number.
+
+    Not in percent of an untrained generator's, of which any picture with colours is a fraction.
+    """
+    floor = next((_measured(row) for row in rows if row["compared"] == TEST), None)
+    return [
+        {
+            "name": f"Fréchet distance, {row['population']} samples ({_features(row)})",
+            "unit": "",
+            **_measured(row),
+            "floor": floor,
+        }
+        for row in rows
+        if row["compared"] == SAMPLES
+    ]
+
+
+def _measured(row: Mapping[str, str]) -> dict[str, Any]:
+    return {"value": float(row["distance"]), "images": int(row["images"])}
+
+
+def _features(row: Mapping[str, str]) -> str:
+    return FEATURES.get(row["extractor"], f"features of {row['extractor']}")
 
 
 def _redundancy(rows: Rows) -> dict[str, Any] | None:
@@ -82,3 +107,26 @@ def _redundancy(rows: Rows) -> dict[str, Any] | None:
 def _patches(splits: Rows) -> dict[str, Any]:
     count = sum(int(row["patches"]) for row in splits)
     return {"name": "Real patches", "value": count, "unit": "patches"}
+
+
+def spoken(figure: Mapping[str, Any]) -> dict[str, str]:
+    """A headline figure as text: name, value (with its %), unit, and the remark about it.
+
+    The remark names the numbers of images, because few make a Fréchet distance too large.
+    """
+    column = "distance" if "floor" in figure else ""
+    value, unit = readable(figure["value"], column), figure["unit"]
+    if unit == "%":
+        value, unit = f"{value}%", ""
+    return {"name": figure["name"], "value": value, "unit": unit, "remark": _remark(figure)}
+
+
+def _remark(figure: Mapping[str, Any]) -> str:
+    if "floor" not in figure:
+        return ""
+    floor, samples = figure["floor"], f"{figure['images']:,} samples"
+    if floor is None:
+        return f"{samples}; no real test images to compare with"
+    return (
+        f"{samples}; {floor['images']:,} real test images: {readable(floor['value'], 'distance')}"
+    )

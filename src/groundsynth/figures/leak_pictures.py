@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from groundsynth.figures.canvas import HEAD, MARGIN, Canvas
@@ -20,7 +22,10 @@ ROWS, COLUMNS = 3, 3
 """Closest pairs shown of each population."""
 BLOCK, HISTOGRAM, TEXT, GAP = 1170, 420, 40, 24
 """Width of a population's block, heights of its histogram and of a pair's text, in pixels."""
-BINS = 40
+BINS, AXIS = 40, 90
+"""Bars of a histogram, and pixels of the words at its left."""
+KEY_ROOM = 1.2
+"""Height of the axes in that of the bars: above them stands the key."""
 
 
 @dataclass(frozen=True)
@@ -62,42 +67,53 @@ def draw_leaks(audits: Sequence[Path], populations: DrawnPopulations) -> Figure:
     height = width // 2
     tall = HEAD + HISTOGRAM + HEAD + ROWS * (height + TEXT) + MARGIN
     canvas = Canvas(len(audits) * (BLOCK + MARGIN) + MARGIN, tall)
-    for number, path in enumerate(audits):
-        audit = Audit.read(path)
+    found = [Audit.read(path) for path in audits]
+    farthest = max(max(a.distances.max(), a.test.max(), 1e-6) for a in found)
+    first: Axes | None = None
+    for number, audit in enumerate(found):
         left = MARGIN + number * (BLOCK + MARGIN)
-        _draw_distances(canvas, left, audit)
+        first = _draw_distances(canvas, left, audit, float(farthest), first)
         samples = populations.sampled()[audit.population]
         _draw_pairs(canvas, left, (width, height), audit, samples, populations.real)
+    assert first is not None
+    first.set_ylim(0, KEY_ROOM * first.get_ylim()[1])
     return canvas.figure
 
 
-def _draw_distances(canvas: Canvas, left: int, audit: Audit) -> None:
+def _draw_distances(
+    canvas: Canvas, left: int, audit: Audit, farthest: float, first: Axes | None
+) -> Axes:
+    """Both histograms, in the ranges of the ``first`` ones, which are returned."""
     color = population_color(audit.population)
     title = f"{audit.population.capitalize()}: distance to the nearest training patch"
     count = f"{len(audit.distances):,} samples, {len(audit.test):,} real test patches"
     canvas.heading(left, title, f"{count}; the line is the limit of near-duplicates", color)
-    room = (BLOCK - 40, HISTOGRAM - 90)
+    room = (BLOCK - AXIS - 20, HISTOGRAM - 110)
     bottom = canvas.height - HEAD - room[1]
     axes = canvas.figure.add_axes(
         (
-            (left + 20) / canvas.width,
+            (left + AXIS) / canvas.width,
             bottom / canvas.height,
             room[0] / canvas.width,
             room[1] / canvas.height,
-        )
+        ),
+        sharex=first,
+        sharey=first,
     )
-    top = float(max(audit.distances.max(), audit.test.max(), 1e-6))
-    bins = np.linspace(0, top, BINS + 1).tolist()
-    shown = (
-        (audit.distances, color, "samples"),
-        (audit.test, population_color("real"), "real test"),
+    bins = np.linspace(0, farthest, BINS + 1).tolist()
+    shown = ((audit.distances, "samples"), (audit.test, "real test"))
+    looks: tuple[dict[str, Any], ...] = (
+        {"color": color, "alpha": 0.6},
+        {"color": population_color("real"), "histtype": "step", "linewidth": 1.6},
     )
-    for values, shade, label in shown:
+    for (values, label), look in zip(shown, looks, strict=True):
         weights = np.full(len(values), 100 / len(values))
-        axes.hist(values, bins, weights=weights, color=shade, alpha=0.55, label=label)
+        axes.hist(values, bins, weights=weights, label=label, **look)
     axes.axvline(audit.threshold, color="black", linewidth=1)
-    axes.legend(loc="upper right")
-    axes.set_yticks([])
+    axes.legend(loc="upper right", ncols=2, borderpad=0)
+    axes.set_xlabel("distance in standardised features")
+    axes.set_ylabel("percent of images")
+    return first or axes
 
 
 def _draw_pairs(

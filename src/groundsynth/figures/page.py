@@ -16,7 +16,7 @@ from groundsynth.errors import InputError
 from groundsynth.evaluation.mix_comparison import MEAN
 from groundsynth.figures.columns import FEATURE_MODEL, LABELS, heading, without_empty
 from groundsynth.figures.generator_endings import ending_of
-from groundsynth.figures.headline import headline_figures
+from groundsynth.figures.headline import headline_figures, spoken
 from groundsynth.figures.ledger import duration, read_ledger, stage_totals, total_of
 from groundsynth.figures.picture_texts import PICTURES
 from groundsynth.figures.score_text import best_text, printed_scores, scores_in
@@ -83,7 +83,7 @@ def write_page(
     the descriptions of the ``generators`` (JSON) and the timing lines at the end of
     ``logs``/**.log. ``configuration`` is the run's, as JSON; names and passwords in its addresses
     are left out.
-    ``headline`` becomes JSON: the page's path and at most four figures (name, value, unit);
+    ``headline`` becomes JSON: the page's path and its figures (as of ``headline_figures``);
     ``settings`` the configuration as JSON, by which ``estimate`` knows what a run measured.
     """
     files = {p.stem: p for p in [*tables, funnel, splits] if p.suffix == ".csv"}
@@ -94,7 +94,7 @@ def write_page(
     costs = read_ledger(logs)
     context = {
         "name": name,
-        "headline": [_shown(figure) for figure in telling],
+        "headline": [spoken(figure) for figure in telling],
         "pictures": {path.stem: read_picture(path) for path in figures},
         "tables": {stem: read_result_table(path) for stem, path in files.items()},
         "clip_name": next((row["image_text_model"] for row in rows.get("table1", [])), None),
@@ -211,14 +211,6 @@ def _number(text: str) -> str | int | float:
         except ValueError:
             continue
     return text
-
-
-def _shown(figure: Mapping[str, Any]) -> dict[str, str]:
-    """A headline figure as text; a unit in percent lends its sign to the value."""
-    value, unit = readable(figure["value"]), figure["unit"]
-    if unit.startswith("%"):
-        value, unit = f"{value}%", unit.removeprefix("%").strip()
-    return {"name": figure["name"], "value": value, "unit": unit}
 
 
 def _template() -> Any:

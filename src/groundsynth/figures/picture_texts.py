@@ -40,8 +40,9 @@ PICTURES = {
     "leaks": (
         "Histograms of the distances of samples and real test patches to the nearest training "
         "patch, and the closest pairs of sample and training patch.",
-        "Above, how far samples lie from the nearest training patch, beside the real test split, "
-        "which no model has seen. Below, the closest pairs, the sample at the left.",
+        "Above, how far samples lie from the nearest training patch (filled), beside the real test "
+        "split (outlined), which no model has seen; all on the same scales. Left of the line a "
+        "sample counts as a near-duplicate. Below, the closest pairs, the sample at the left.",
     ),
     "neighbours": (
         "Rows of a sample and the training patches nearest to it, with their distances.",
@@ -64,7 +65,8 @@ PICTURES = {
         "discriminator should stay in balance rather than fall. The distance (lower is better) is "
         "measured where a plateau is looked for. As the discriminator begins to know the real "
         "patches by heart, the mean sign of its answers to them nears 1, and the strength (p) of "
-        "an adaptive augmentation rises. Images a second are those of the training alone.",
+        "an adaptive augmentation rises. Images a second are those of the training alone. Panels "
+        "below each other have the same scale, but those of the losses, which differ in kind.",
     ),
     "progress": (
         "Samples of the same seeds, one row for each time of a training.",
@@ -75,7 +77,7 @@ PICTURES = {
     "histories": (
         "Training curves, one small panel a training.",
         "Validation scores of the segmentation models, losses of the others, against the number "
-        "of images seen in training.",
+        "of images seen in training. All panels of scores (fractions of 1) have the same scales.",
     ),
     "confusion": (
         "Confusion matrices of the segmentation models on the real test split.",

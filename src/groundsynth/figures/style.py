@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from groundsynth.files import atomic
@@ -72,6 +73,14 @@ def styled() -> Iterator[None]:
 def new_figure(height: float, width: float = WIDTH) -> Figure:
     """An empty figure of the given size in inches."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def leave_room(figure: Figure, below: float = 0, above: float = 0) -> None:
+    """Keep inches at the edges free, for words that the automatic layout would push over them."""
+    height = figure.get_figheight()
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # as of new_figure
+    engine.set(rect=(0, below / height, 1, 1 - (below + above) / height))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -14,6 +14,7 @@ from groundsynth.figures.style import SERIES_COLORS, nothing_to_draw, panels
 from groundsynth.tables import read_table
 
 SCORES = ("f1", "iou")
+NAMES = {"f1": "F1", "iou": "IoU", "random_frechet_distance": "in random features"}
 MOST_SERIES = 4
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -21,19 +22,35 @@ Curve = tuple[np.ndarray, np.ndarray]
 def draw_histories(histories: Sequence[Path]) -> Figure:
     """The main figures of each training but the generators' against the images it has seen.
 
-    Where a training measures validation scores they are shown, otherwise its losses.
+    Where a training measures validation scores they are shown, otherwise its losses. Panels of the
+    same figures have the same ranges.
     """
     histories = [path for path in histories if not is_generator(path)]
     if not histories:
         return nothing_to_draw("No model was trained, so there is no history to show.")
+    figures = {path: main_curves(read_curves(path)) for path in histories}
     columns = 3 if len(histories) <= 6 else 4 if len(histories) <= 12 else 6
     figure, places = panels(len(histories), columns, panel_height=2.6 if columns < 6 else 1.9)
-    for axes, path in zip(places, histories, strict=True):
-        curves = main_curves(read_curves(path))
-        small = columns == 6
+    small = columns == 6
+    first: dict[tuple[str, ...], Axes] = {}
+    for axes, (path, curves) in zip(places, figures.items(), strict=True):
+        share_axes(axes, first.setdefault(tuple(curves), axes))
         draw_curves(axes, curves, points=6 if small else 7)
-        axes.set_title(title_of(path), fontsize=6.5 if small else 9)
+        entitle(axes, title_of(path), fontsize=6.5 if small else 9)
     return figure
+
+
+def share_axes(axes: Axes, first: Axes, only_y: bool = False) -> None:
+    """Give ``axes`` the ranges of the ``first`` ones that show the same figures, and it theirs."""
+    if axes is not first:
+        axes.sharey(first)
+        if not only_y:
+            axes.sharex(first)
+
+
+def entitle(axes: Axes, title: str, fontsize: float) -> None:
+    """Write the title above the key, which stands above the curves and so covers none."""
+    axes.set_title(title, fontsize=fontsize, pad=2.2 * fontsize)
 
 
 def read_curves(path: Path) -> dict[str, Curve]:
@@ -81,7 +98,7 @@ def draw_curves(axes: Axes, curves: dict[str, Curve], points: float) -> None:
             images / 1000,
             values,
             color=color,
-            label=name.replace("_", " "),
+            label=NAMES.get(name, name.replace("_", " ")),
             linewidth=1.3,
             marker=marker,
             markersize=2.5,
@@ -91,4 +108,13 @@ def draw_curves(axes: Axes, curves: dict[str, Curve], points: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("thousand images", fontsize=points)
     if curves:
-        axes.legend(fontsize=points, loc="best", frameon=True, edgecolor="none", framealpha=0.7)
+        axes.legend(
+            fontsize=points,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=2,
+            borderaxespad=0.2,
+            borderpad=0,
+            handlelength=1.4,
+            columnspacing=1,
+        )

@@ -17,6 +17,8 @@ from groundsynth.gan.snapshots import COUNTS
 
 WIDTH, LABEL = 2400, 190
 """Pixels of the drawing, and of the words at the left of each strip."""
+LEAST_OF_ROOM = 0.85
+"""Part of the room that a picture enlarged by a whole factor must take."""
 FIXED = ("map", "real")
 """Rows that a conditional generator's strip begins with."""
 
@@ -36,7 +38,7 @@ def draw_progress(strips: Sequence[Path]) -> Figure:
     if not found:
         return nothing_to_draw("No generator was trained, so there is no progress to show.")
     room = WIDTH // len(found) - LABEL - MARGIN
-    sizes = [_enlarged(strip.image, room) for strip in found]
+    sizes = [enlarged(strip.image, room) for strip in found]
     canvas = Canvas(WIDTH, HEAD + max(height for _, height in sizes) + MARGIN)
     for number, (strip, (width, height)) in enumerate(zip(found, sizes, strict=True)):
         left = number * (WIDTH // len(found)) + LABEL
@@ -71,8 +73,12 @@ def spoken(images: str) -> str:
     return images
 
 
-def _enlarged(image: np.ndarray, room: int) -> tuple[int, int]:
-    """Width and height in pixels of an image that fits into ``room``, by a whole factor if up."""
+def enlarged(image: np.ndarray, room: int) -> tuple[int, int]:
+    """Width and height in pixels of an image that fits into ``room``.
+
+    By a whole factor where that costs little of the room: a small picture is worse than a soft one.
+    """
     factor = room / image.shape[1]
-    factor = float(np.floor(factor)) if factor >= 1 else factor
+    whole = float(np.floor(factor))
+    factor = whole if whole >= LEAST_OF_ROOM * factor else factor
     return round(image.shape[1] * factor), round(image.shape[0] * factor)

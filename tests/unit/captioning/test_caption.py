@@ -126,7 +126,7 @@ def test_killed_jobs_lose_and_repeat_nothing(
         done = found
         assert not rough["output"].exists()
     end = subprocess.run(command(rough), capture_output=True, text=True, check=True)
-    written = int(end.stderr.split("caption-grammar: ")[-1].split(" ok")[0])
+    written = int(end.stderr.split("captions: ")[-1].split(" ok")[0])
     assert written == COUNT - 5 * done
     assert table_of(rough["output"]) == table_of(calm["output"])
     assert not rough["state"].exists()

@@ -310,7 +310,7 @@ def test_trainings_of_generators_have_a_row_each(full_run: Any) -> None:
     assert curves[1] == {}
     assert curves[2] == {"augment p": [0.0, 0.1]}
     assert curves[3] == {"images a second": [8.0, 8.0]}
-    assert curves[5] == {"random frechet distance": [0.5, 0.75]}
+    assert curves[5] == {"in random features": [0.5, 0.75]}
     others = [path for path in full_run.histories if "segmentation" in path.parts]
     with styled():
         assert len(draw_histories(full_run.histories).axes) == len(others) == 2
