@@ -1,6 +1,6 @@
 """``snakemake --profile slurm`` from simulated tiles to the report, as the accounting saw it."""
 
-import resource
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -71,10 +71,8 @@ def test_starting_a_cluster_that_is_up_changes_nothing(cluster: Cluster) -> None
     assert cluster.daemons() == before
 
 
-def test_the_papers_dry_run_is_quick(cluster: Cluster, tmp_path: Path) -> None:
-    """Processor time, because wall time depends on what else the machine does."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_the_papers_plan_is_made_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    """How long it takes, ``benchmarks/workflow/plan.py`` says."""
     said = say("snakemake", "--profile", "slurm", "-n", "--directory", str(tmp_path))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "train_segmentation" in said
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
+    assert "rule train_segmentation:" in said
+    assert re.search(r"^total +752$", said, re.MULTILINE)

