@@ -11,6 +11,7 @@ rule advance_stylegan:
         images=images_of("real"),
         indices=indices_of("real"),
         before=slot_before("gan/unconditional", "results/gan/unconditional"),
+        splits=ancient("results/patches/splits.csv"),
     output:
         receipt="results/gan/unconditional/slots/{slot}.json",
     log:
@@ -50,6 +51,7 @@ rule train_stylegan:
         images=images_of("real"),
         indices=indices_of("real"),
         before=slot_before("gan/unconditional", "results/gan/unconditional"),
+        splits=ancient("results/patches/splits.csv"),
     output:
         model="results/gan/unconditional/generator.safetensors",
         description="results/gan/unconditional/generator.json",
@@ -98,6 +100,7 @@ rule advance_spade:
         indices=indices_of("real"),
         before=slot_before("gan/conditional", "results/gan/conditional"),
         perceptual=perceptual_weights(),
+        splits=ancient("results/patches/splits.csv"),
     output:
         receipt="results/gan/conditional/slots/{slot}.json",
     log:
@@ -142,6 +145,7 @@ rule train_spade:
         indices=indices_of("real"),
         before=slot_before("gan/conditional", "results/gan/conditional"),
         perceptual=perceptual_weights(),
+        splits=ancient("results/patches/splits.csv"),
     output:
         model="results/gan/conditional/generator.safetensors",
         description="results/gan/conditional/generator.json",

@@ -1,7 +1,7 @@
 """Geo-aligned patches with their masks, one shard a label tile (or raster pair).
 
-``summarise_patches`` comes before any training that could start at the same time: it takes seconds,
-and says what the patches of all shards lack together.
+Every training waits for ``summarise_patches``, which takes seconds and says what the patches of all
+shards lack together; but what it writes anew trains nothing again.
 """
 
 
@@ -81,7 +81,6 @@ rule summarise_patches:
         "logs/summarise_patches.log",
     benchmark:
         "benchmarks/summarise_patches.tsv"
-    priority: 20
     conda:
         "../envs/geo.yaml"
     threads: 1

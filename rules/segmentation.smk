@@ -46,6 +46,7 @@ rule advance_segmentation:
         conditional_selection=mix_selection("conditional"),
         encoder_weights=encoder_weights(),
         before=slot_before("segmentation", CELL_FOLDER),
+        splits=ancient("results/patches/splits.csv"),
     output:
         receipt="results/segmentation/{mix}/{architecture}/{seed}/slots/{slot}.json",
     log:
@@ -121,6 +122,7 @@ rule train_segmentation:
         conditional_selection=mix_selection("conditional"),
         encoder_weights=encoder_weights(),
         before=slot_before("segmentation", CELL_FOLDER),
+        splits=ancient("results/patches/splits.csv"),
     output:
         model="results/segmentation/{mix}/{architecture}/{seed}/model.safetensors",
         description="results/segmentation/{mix}/{architecture}/{seed}/model.json",

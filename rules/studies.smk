@@ -32,6 +32,7 @@ rule train_compared_spade:
         masks=masks_of("real"),
         indices=indices_of("real"),
         perceptual=perceptual_weights(),
+        splits=ancient("results/patches/splits.csv"),
     output:
         model="results/studies/discriminators/{discriminator}/generator.safetensors",
         description="results/studies/discriminators/{discriminator}/generator.json",

@@ -59,7 +59,7 @@ def _repeated(
     for key, value in node.value:
         inner, line = (*place, str(key.value)), key.start_mark.line + 1
         name = (key.tag, str(key.value))
-        if name in lines and key.tag != MERGE:
+        if name in lines and isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
             yield ".".join(inner), lines[name], line
         lines[name] = line
         yield from _repeated(value, inner, seen)

@@ -29,8 +29,9 @@ LOCKS = {
 """Folder and file of each lock; the name is also an extra of pyproject.toml."""
 CPUINFO = "/proc/cpuinfo"
 COMPILE = (
-    "import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path('purelib'), "
-    "rx=re.compile(r'/tests?/'), maxlevels=50, quiet=2, workers=0)"
+    "import compileall, re, sysconfig; place = sysconfig.get_path('purelib'); "
+    "compileall.compile_dir(place, rx=re.compile(re.escape(place) + '.*/tests?/'), "
+    "maxlevels=50, quiet=2, workers=0)"
 )
 """Program that compiles the installed packages, as pip would have, but not their tests."""
 

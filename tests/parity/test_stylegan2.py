@@ -10,7 +10,7 @@ from groundsynth.gan import losses
 from groundsynth.gan.stylegan2 import Discriminator, Generator
 
 Load = Callable[[str], Any]
-Check = Callable[[Any, Any], None]
+Check = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +130,13 @@ def test_path_length_phase(
     penalty, mean_length = losses.path_length_penalty(
         images, ws, torch.zeros([]), weight=settings["pl_weight"], noise=ref["pl_noise_raw"]
     )
-    torch.testing.assert_close(penalty, phase["reports"]["Loss/G/reg"].mean())
-    torch.testing.assert_close(mean_length, ref["pl_mean_after"])
+    # On some processors all that follows agrees to 1e-5, on others float32 and float64 agree with
+    # one another (2e-6) but not with the reference: the derivative of a leaky ReLU steps where
+    # rounding puts its input on the other side of 0.
+    torch.testing.assert_close(penalty, phase["reports"]["Loss/G/reg"].mean(), rtol=2e-4, atol=0)
+    torch.testing.assert_close(mean_length, ref["pl_mean_after"], rtol=2e-4, atol=0)
     (penalty * phase["gain"]).backward()
-    assert_gradients_equal(generator, phase["grads"])
+    assert_gradients_equal(generator, phase["grads"], most=2e-3)
 
 
 @pytest.mark.parity

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from groundsynth.errors import InputError
@@ -89,3 +91,28 @@ def test_an_unreadable_fingerprint_fits_nothing(tmp_path: Path, content: str) ->
     (tmp_path / "fingerprint.json").write_text(content)
     found = changes(tmp_path / "fingerprint.json", fingerprint({"a": 1}, []))
     assert found == "an unreadable fingerprint"
+
+
+def test_a_table_counts_by_its_rows(tmp_path: Path) -> None:
+    """Made again with equal rows at another time it is the same, with others it is not."""
+    digests = []
+    for number, (made, ids) in enumerate(
+        [("monday", ["a", "b"]), ("tuesday", ["a", "b"]), ("monday", ["a", "c"])]
+    ):
+        path = tmp_path / f"{number}.parquet"
+        table = pa.table({"id": ids, "x": [1.5, None]}).replace_schema_metadata({"time": made})
+        pq.write_table(table, path)
+        digests.append(sampled_digest(path))
+    renamed = tmp_path / "renamed.parquet"
+    pq.write_table(pa.table({"name": ["a", "b"], "x": [1.5, None]}), renamed)
+    assert digests[0] == digests[1]
+    assert len({*digests, sampled_digest(renamed)}) == 3
+
+
+def test_a_broken_table_counts_by_its_bytes(tmp_path: Path) -> None:
+    """What is wrong with it, the job that reads it says."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": ["a", "b"]}), path)
+    whole = sampled_digest(path)
+    path.write_bytes(path.read_bytes()[:-30])
+    assert sampled_digest(path) not in {whole, ""}

@@ -92,17 +92,17 @@ MICRO = {
 }
 NO_CELLS = "segmentation: {mixes: []}"
 PATCHES = {"simulate_imagery", "simulate_labels", "cut_patches"}
-LABELS = PATCHES | {"train_stylegan", "train_spade", "train_segmentation"}
+LABELS = PATCHES | {"summarise_patches", "train_stylegan", "train_spade", "train_segmentation"}
 LABELS |= {"sample_unconditional", "sample_conditional", "label_unconditional"}
 STAGES = {
     "patches": PATCHES | {"summarise_patches"},
-    "gan": PATCHES | {"train_stylegan", "train_spade"},
+    "gan": PATCHES | {"summarise_patches", "train_stylegan", "train_spade"},
     "synthesis": LABELS,
     "segmentation": LABELS,
     "composition": LABELS | {"compute_composition"},
     "captions": LABELS - {"train_spade", "sample_conditional"}
     | {"compute_composition", "caption_grammar"},
-    "evaluation": set(DEMO) - {"summarise_patches", "make_tables", "write_report", "all"},
+    "evaluation": set(DEMO) - {"make_tables", "write_report", "all"},
     "report": set(DEMO) - {"all"},
 }
 

@@ -87,14 +87,16 @@ def test_the_legacy_lock_makes_an_environment_of_its_own(
 def test_packages_are_compiled_but_not_their_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where Python is told to write none, and beside a file that is no Python of today."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
-    (packages,) = tmp_path.glob("lib/python*/site-packages")
+    """Also where Python is told to write none, beside a file that is no Python of today, and in a
+    checkout below a folder of such a name."""
+    place = tmp_path / "tests" / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    (packages,) = place.glob("lib/python*/site-packages")
     for name, text in (("part/a.py", "x = 1"), ("tests/b.py", "x = 1"), ("old.py", "print 1")):
         (packages / name).parent.mkdir(exist_ok=True)
         (packages / name).write_text(text, "utf-8")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    setup_environment.compile_packages(str(tmp_path / "bin" / "python"))
+    setup_environment.compile_packages(str(place / "bin" / "python"))
     compiled = [path.name.split(".")[0] for path in packages.rglob("*.pyc")]
     assert compiled == ["a"]
 

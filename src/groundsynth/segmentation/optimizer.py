@@ -23,8 +23,9 @@ SMALL = 8192
 class ClippedAdamW(torch.optim.AdamW):
     """AdamW of ``parameters``, of [O, I, kh, kw] or any shape, with gradients of limited norm.
 
-    The parameters stay what they are to the model, though small ones get other memory, and the
-    state is, in its form too, that of torch.optim.AdamW on them.
+    The parameters stay what they are to the model, though small ones get other memory: a model is
+    to be moved to its device and precision before, not after. The state is, in its form too, that
+    of torch.optim.AdamW on them; only small parameters that never have a gradient decay here.
     """
 
     def __init__(
@@ -59,21 +60,21 @@ class ClippedAdamW(torch.optim.AdamW):
         return [_as_it_was(p.view(s)) for p, s in zip(pieces, shapes, strict=True)]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; those of the next step take their memory."""
-        for source in self.sources:
-            source.grad = None
+        """Forget the gradients, so that those of the next step may take their memory."""
+        for tensor in (*self.sources, *self.rows):
+            tensor.grad = None
 
     @torch.no_grad()
     def take_gradients(self) -> None:
         """Let ``step`` see the gradients of the parameters; to be called before it."""
         for row, number in zip(self.rows, self.large, strict=False):
-            row.grad = _like(_as_it_lies(self._gradient(number)), row)
+            gradient = self.sources[number].grad
+            row.grad = None if gradient is None else _like(_as_it_lies(gradient), row)
         if self.small:
-            self.rows[-1].grad = _vector([self._gradient(number) for number in self.small])
-
-    def _gradient(self, number: int) -> Tensor:
-        source = self.sources[number]
-        return torch.zeros_like(source) if source.grad is None else source.grad
+            parts = [self.sources[number] for number in self.small]
+            self.rows[-1].grad = _vector(
+                [torch.zeros_like(p) if p.grad is None else p.grad for p in parts]
+            )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -96,24 +97,39 @@ class ClippedAdamW(torch.optim.AdamW):
         for row, values in state["state"].items():
             numbers = self._numbers(row)
             for name, value in values.items():
-                pieces = self._pieces(value, numbers) if value.ndim else [value] * len(numbers)
+                pieces = self._pieces(value, numbers) if value.ndim else _copies(value, numbers)
                 for number, piece in zip(numbers, pieces, strict=True):
                     whole.setdefault(number, {})[name] = piece
         return _described(state, dict(sorted(whole.items())), len(self.sources))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state that ``state_dict`` gave, in whatever order its memory lies."""
-        found, rows = state_dict["state"], {}
-        for row in range(len(self.rows)) if found else ():
-            parts = [found[number] for number in self._numbers(row)]
-            rows[row] = {
-                name: _vector([part[name] for part in parts]).view_as(self.rows[row])
-                if value.ndim
-                else value
-                for name, value in parts[0].items()
-            }
-        super().load_state_dict(_described(state_dict, rows, len(self.rows)))
+        """Go on from a state that ``state_dict`` gave, in whatever order its memory lies.
+
+        A parameter that had no gradient yet has no state.
+        """
+        found = state_dict["state"]
+        rows = {row: self._row_state(row, found) for row in range(len(self.rows))}
+        moments = {row: values for row, values in rows.items() if values}
+        super().load_state_dict(_described(state_dict, moments, len(self.rows)))
         self.param_groups[0]["fused"] = True  # the only kind that takes a scale
+
+    def _row_state(self, row: int, found: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        """The state of a row from that of its parameters; empty if none of them has any."""
+        numbers = self._numbers(row)
+        known = next((found[number] for number in numbers if number in found), {})
+        return {
+            name: _vector(
+                [
+                    found[number][name]
+                    if number in found
+                    else torch.zeros_like(self.sources[number], dtype=value.dtype).to(value.device)
+                    for number in numbers
+                ]
+            ).view_as(self.rows[row])
+            if value.ndim
+            else value
+            for name, value in known.items()
+        }
 
     def _numbers(self, row: int) -> list[int]:
         """Numbers of the parameters that a row holds."""
@@ -133,6 +149,11 @@ def _as_it_was(x: Tensor) -> Tensor:
 def _vector(parts: Iterable[Tensor]) -> Tensor:
     """The numbers of several tensors, one after another as they lie."""
     return torch.cat([_as_it_lies(part).flatten() for part in parts])
+
+
+def _copies(value: Tensor, numbers: list[int]) -> list[Tensor]:
+    """One for each, which nobody else counts on."""
+    return [value.clone() for _ in numbers]
 
 
 def _like(gradient: Tensor, row: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ class SmallMapConv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if input.device.type != "cpu" or input.ndim != 4 or torch.is_autocast_enabled("cpu"):
+        images = input.ndim == 4 and len(input) > 0
+        if not images or input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return super()._conv_forward(input, weight, bias)
         if self.kernel_size == (1, 1):
             return self._single(input, weight, bias)

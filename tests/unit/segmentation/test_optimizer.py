@@ -48,7 +48,7 @@ def trained(
 
 class Plain(torch.optim.AdamW):
     def __init__(self, parameters: list[nn.Parameter]) -> None:
-        super().__init__(parameters, lr=RATE, weight_decay=DECAY)
+        super().__init__(parameters, lr=RATE, weight_decay=DECAY, foreach=False)
         self.parameters = parameters
 
     def step(self, closure: Any = None) -> None:
@@ -115,13 +115,51 @@ def test_it_goes_on_from_a_state_of_pytorchs() -> None:
     torch.testing.assert_close(other, one)
 
 
-def test_parameters_without_gradient_only_decay() -> None:
-    still, moved = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
-    steps = Ours([still, moved])
-    moved.grad = torch.ones(3)
+def test_parameters_that_are_not_used() -> None:
+    """As the head of an encoder: a state of PyTorch's knows nothing of them."""
+    large, small = optimizer.SMALL + 1, 3
+
+    def step(steps: torch.optim.Optimizer, used: list[nn.Parameter]) -> None:
+        steps.zero_grad()
+        for parameter in used:
+            parameter.grad = torch.full_like(parameter, 0.01)
+        steps.step()
+
+    theirs = [nn.Parameter(torch.ones(size)) for size in (large, small, large, small)]
+    plain = Plain(theirs)
+    step(plain, theirs[:2])
+    ours = [nn.Parameter(parameter.detach().clone()) for parameter in theirs]
+    steps = Ours(ours)
+    steps.load_state_dict(deepcopy(plain.state_dict()))
+    step(plain, theirs[:2])
+    step(steps, ours[:2])
+    for mine, other in zip(ours[:3], theirs[:3], strict=True):
+        torch.testing.assert_close(mine, other)
+    torch.testing.assert_close(ours[3].detach(), torch.full((3,), 1 - RATE * DECAY))
+    assert set(steps.state_dict()["state"]) == {0, 1, 3}
+
+
+def test_its_state_serves_pytorchs_own() -> None:
+    """Each parameter counts its steps for itself."""
+    parameters = [nn.Parameter(torch.ones(2)) for _ in range(3)]
+    steps = Ours(parameters)
+    plain = Plain(parameters)
+    for parameter in parameters:
+        parameter.grad = torch.ones(2)
     steps.step()
-    torch.testing.assert_close(still.detach(), torch.full((3,), 1 - RATE * DECAY))
-    assert (moved < still).all()
+    plain.load_state_dict(steps.state_dict())
+    plain.step()
+    assert [float(values["step"]) for values in plain.state_dict()["state"].values()] == [2, 2, 2]
+
+
+def test_no_gradient_outlives_its_step() -> None:
+    parameters = [nn.Parameter(torch.ones(size)) for size in (2, optimizer.SMALL + 1)]
+    steps = Ours(parameters)
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    steps.step()
+    steps.zero_grad()
+    assert all(tensor.grad is None for tensor in (*parameters, *steps.rows))
 
 
 def test_a_scaler_of_losses_skips_a_step_that_overflowed() -> None:

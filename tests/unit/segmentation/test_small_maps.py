@@ -80,6 +80,13 @@ def test_a_model_keeps_its_logits_gradients_and_weights(
     }
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+def test_an_empty_batch_gives_an_empty_one(groups: int) -> None:
+    layer = nn.Conv2d(4, 4, 3, padding=1, groups=groups)
+    use_products(layer)
+    assert layer(torch.zeros(0, 4, 2, 2)).shape == (0, 4, 2, 2)
+
+
 def test_large_maps_are_left_to_pytorch() -> None:
     layer = nn.Conv2d(4, 4, 3, padding=1)
     use_products(layer)
