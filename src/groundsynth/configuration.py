@@ -119,6 +119,13 @@ def _splits(config: Config) -> Iterator[str]:
     for name in needed_splits(config):
         if not fractions[name]:
             yield f"splits.fractions.{name} is 0, but the models need {name} patches; raise it."
+    size, stride = config["patches"]["size"], config["patches"]["stride"]
+    if config["splits"]["method"] == "random" and stride < size:
+        yield (
+            f"patches.stride is {stride}, below patches.size {size}, so that a random split would "
+            "share pixels between training and test patches; raise it, or set splits.method to "
+            "block."
+        )
     yield from _blocks(config)
 
 

@@ -63,7 +63,13 @@ def launch(
             "CONFIG=my.yaml'."
         )
     folder = (directory or configuration.parent).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"The run's folder {folder} cannot be made ({error.strerror}); name another one, as in "
+            "'make run DIRECTORY=folder'."
+        ) from None
     if not any(word.startswith(("--config", "-C")) for word in words):  # which may change all
         _check(configuration.resolve(), folder)
     started = time.time()
@@ -192,11 +198,30 @@ def _has_signal(process: Path, mask: str, number: signal.Signals) -> bool:
 
 
 def _stop_command(processes: Sequence[str]) -> str:
-    """How to stop these processes: a run that a script put in the background ignores SIGINT."""
+    """How to stop these processes: a run that a script put in the background ignores SIGINT.
+
+    Snakemake waits for its jobs, and leaves it to the terminal to interrupt them.
+    """
     with suppress(OSError):  # ended meanwhile, or on another machine
         if any(_has_signal(Path("/proc", p), "SigIgn", signal.SIGINT) for p in processes):
             return f"after the jobs under way with 'kill -TERM {' '.join(processes)}'"
-    return f"with 'kill -INT {' '.join(processes)}'"
+    return f"with 'kill -INT {' '.join([*processes, *_descendants(processes)])}'"
+
+
+def _descendants(processes: Sequence[str]) -> list[str]:
+    """Numbers of the processes that these have started, and those in turn."""
+    parents: dict[str, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile
+            about = (process / "stat").read_text("utf-8").rpartition(")")[2]
+            parents[process.name] = about.split()[1]
+    found, known = [], set(processes)
+    while new := [child for child, parent in parents.items() if parent in known - {child}]:
+        found += new
+        known |= set(new)
+        for child in new:
+            del parents[child]
+    return found
 
 
 def _supervise(command: Sequence[str], folder: Path, lock: int) -> tuple[int, float]:

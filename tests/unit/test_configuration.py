@@ -202,12 +202,13 @@ SELECTED: dict[str, Any] = {
             "gan.conditional.upsamplings is 5, too many for patches.size 32; choose fewer",
         ),
         (
-            {"patches__size": 512},
+            {"patches__size": 512, "patches__stride": 512},
             "discriminator unet takes patches of 16 to 256 pixels, but patches.size is 512",
         ),
         (
             {
                 "patches__size": 512,
+                "patches__stride": 512,
                 "gan__conditional__discriminator": "patch",
                 "studies__discriminators__compared": ["segmentation"],
             },
@@ -221,6 +222,10 @@ SELECTED: dict[str, Any] = {
                 "studies__discriminators__compared": ["unet"],
             },
             "gan.conditional.batch 49 cannot be divided into parts of 24 over 2 gpus",
+        ),
+        (
+            {"patches__stride": 200, "splits__method": "random"},
+            "patches.stride is 200, below patches.size 256",
         ),
         ({"patches__stride": 2000}, "patches.stride is 2000, more than four patch sizes"),
         ({"patches__reflectance_range": [5, 5]}, "patches.reflectance_range must rise"),

@@ -202,6 +202,36 @@ def test_an_interrupt_stops_a_launch_unless_it_is_ignored(tmp_path: Path, ignore
     assert ("Stopped. Start again to go on" in said) is not ignored
 
 
+def test_a_run_is_stopped_with_its_jobs() -> None:
+    """Snakemake alone, interrupted, would wait for them."""
+    words = ["sh", "-c", "sleep 60 & sleep 60; wait"]
+    job = subprocess.Popen(words, preexec_fn=partial(set_interrupts, signal.SIG_DFL))
+    expected = [str(job.pid)]
+    try:
+        children = Path(f"/proc/{job.pid}/task/{job.pid}/children")
+        until(lambda: len(children.read_text("utf-8").split()) == 2, "both children")
+        expected = [str(job.pid), *children.read_text("utf-8").split()]
+        said = _stop_command([str(job.pid)])
+        assert said.startswith("with 'kill -INT ")
+        assert sorted(said.split("'")[1].split()[2:]) == sorted(expected)
+    finally:
+        for process in expected:
+            os.kill(int(process), signal.SIGKILL)
+        job.wait()
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    configuration = str(ROOT / "config" / "micro.yaml")
+    assert main(["--configuration", configuration, "--directory", str(taken)]) == 1
+    said = capsys.readouterr().err
+    assert f"The run's folder {taken} cannot be made (File exists); name another" in said
+    assert said.count("\n") == 1
+
+
 def test_how_a_run_is_stopped_depends_on_what_it_ignores() -> None:
     jobs = [
         subprocess.Popen(["sleep", "60"], preexec_fn=partial(set_interrupts, handler))

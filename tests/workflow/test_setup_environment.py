@@ -49,6 +49,7 @@ def test_a_finished_environment_is_left_alone(root: Path, calls: list[tuple[str,
     assert setup_environment.main(["test"]) == 0
     assert setup_environment.main([]) == 0, "one with more extras serves as well"
     assert not calls
+    assert not (root / ".venv.lock").exists(), "somebody else's can be used too"
 
 
 @pytest.mark.parametrize("change", ["lock", "extra", "interrupted"])

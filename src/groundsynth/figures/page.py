@@ -94,6 +94,7 @@ def write_page(
     costs = read_ledger(logs)
     context = {
         "name": name,
+        "simulated": configuration.get("source", {}).get("kind") == "simulated",
         "headline": [spoken(figure) for figure in telling],
         "pictures": {path.stem: read_picture(path) for path in figures},
         "tables": {stem: read_result_table(path) for stem, path in files.items()},

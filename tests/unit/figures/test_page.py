@@ -121,6 +121,13 @@ def reported(full_run: Any, legend: dict[str, Any]) -> tuple[Page, Any, str]:
     return Page(text), headline, text
 
 
+def test_simulated_tiles_are_called_so(full_run: Any, legend: dict[str, Any]) -> None:
+    for kind, told in (("simulated", True), ("worldcover", False)):
+        configuration = {**CONFIGURATION, "source": {"kind": kind}}
+        page, _ = write(full_run, legend, configuration=configuration)
+        assert ("Made from simulated tiles" in page.read_text("utf-8")) is told
+
+
 def test_the_page_needs_nothing_from_outside(reported: tuple[Page, Any, str]) -> None:
     page, _, text = reported
     for reference in page.references:
