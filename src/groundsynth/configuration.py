@@ -20,6 +20,7 @@ from groundsynth.configuration_yaml import load_yaml
 from groundsynth.errors import ConfigurationError
 from groundsynth.gan.patch_sizes import check_conditional_size
 from groundsynth.landcover import Legend
+from groundsynth.segmentation.encoder_names import check_encoder
 from groundsynth.segmentation.patch_sizes import check_patch_size
 from groundsynth.sources.area import tiles_of_configured
 from groundsynth.sources.grid import METRES_A_DEGREE_NORTH, TILE_PIXELS
@@ -258,6 +259,8 @@ def _segmentation(config: Config) -> Iterator[str]:
     used |= {labeller["architecture"]} if labels else set()
     for architecture in sorted(used):
         check_patch_size(architecture, config["patches"]["size"])  # raises with its sentence
+    if used:
+        check_encoder(section["encoder"])
 
 
 def _mix(name: str, parts: Config, config: Config) -> Iterator[str]:

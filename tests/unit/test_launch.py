@@ -31,6 +31,7 @@ MISTAKES = {
     "run: {name: a\n": "(line 2, column 1)",
     "run: {seed: 1}\nrun: {seed: 2}\n": "gives run twice, in the lines 1 and 2",
     "segmentation: {architectures: [pan]}\npatches: {size: 64}": "at least 128 pixels",
+    "segmentation: {encoder: resnet19}": "did you mean resnet1",
     "segmentation: {mixes: [other]}": "The mix 'other' is used but not defined",
     "segmentation: {labeller: {architecture: fpnn}}": "segmentation.labeller.architecture",
     "segmentation: {labeller: {mix: synthetic300k}}": "real patches only",
