@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,6 +33,8 @@ from groundsynth.sources.area import tiles_of_configured
 ROOT = Path(__file__).resolve().parents[2]
 LEAVING_SECONDS = 10.0
 """How long a killed launch may take to leave: on a busy machine its processes die slowly."""
+IDLE_SECONDS = 20.0
+"""How long a Snakemake that was asked to leave, and has no job any more, is waited for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -213,8 +216,9 @@ def _descendants(processes: Sequence[str]) -> list[str]:
     parents: dict[str, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # ended meanwhile
-            about = (process / "stat").read_text("utf-8").rpartition(")")[2]
-            parents[process.name] = about.split()[1]
+            state, parent = (process / "stat").read_text("utf-8").rpartition(")")[2].split()[:2]
+            if state != "Z":  # ended, but for its parent's notice
+                parents[process.name] = parent
     found, known = [], set(processes)
     while new := [child for child, parent in parents.items() if parent in known - {child}]:
         found += new
@@ -235,18 +239,44 @@ def _supervise(command: Sequence[str], folder: Path, lock: int) -> tuple[int, fl
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONNOUSERSITE": "1"}
     process = subprocess.Popen(command, env=environment, cwd=folder, pass_fds=[lock])
     interrupts: list[float] = []
-    handlers: dict[int, Callable[..., None]] = {signal.SIGTERM: lambda *_: process.terminate()}
+    asked: list[float] = []
+
+    def ask(*_: object) -> None:
+        process.terminate()
+        asked.append(time.monotonic())
+
+    handlers: dict[int, Callable[..., None]] = {signal.SIGTERM: ask}
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for a script's background job
         handlers[signal.SIGINT] = lambda *_: interrupts.append(time.time())
     previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        code = process.wait()
+        code = _ended(process, asked)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     if code and interrupts:
         print("\nStopped. Start again to go on: finished jobs stay.", file=sys.stderr)
     return code, min(interrupts, default=math.inf)
+
+
+def _ended(process: subprocess.Popen[bytes], asked: Sequence[float]) -> int:
+    """Exit code of a Snakemake; ``asked`` are the times at which it was asked to leave.
+
+    It then lets its jobs end. Where they were asked too, it has been seen to wait on without any:
+    it is interrupted, and killed if that does not help.
+    """
+    ways: list[Callable[[], None]] = [process.kill, partial(process.send_signal, signal.SIGINT)]
+    since = math.inf
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=1)
+        if not asked or _descendants([str(process.pid)]):
+            since = math.inf
+            continue
+        since = min(since, time.monotonic())
+        if ways and time.monotonic() - since >= IDLE_SECONDS:
+            ways.pop()()
+            since = math.inf
 
 
 def _say_result(folder: Path, started: float) -> None:

@@ -18,7 +18,7 @@ import pytest
 from groundsynth import launch
 from groundsynth.errors import StateError
 from groundsynth.files import write_json
-from groundsynth.launch import _has_signal, _say_result, _stop_command, main, only_launch
+from groundsynth.launch import _ended, _has_signal, _say_result, _stop_command, main, only_launch
 
 from .conftest import set_interrupts, until
 
@@ -201,6 +201,36 @@ def test_an_interrupt_stops_a_launch_unless_it_is_ignored(tmp_path: Path, ignore
     _, said = launched.communicate("")
     assert launched.returncode == 3
     assert ("Stopped. Start again to go on" in said) is not ignored
+
+
+STUBBORN = """
+import signal, subprocess, sys, time
+for number in (signal.SIGTERM, *{ignored}):
+    signal.signal(number, signal.SIG_IGN)
+job = subprocess.Popen(["sleep", "0.5"])
+job.wait()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ignored", "code"), [("()", -signal.SIGINT), ("[signal.SIGINT]", -signal.SIGKILL)]
+)
+def test_a_snakemake_that_stays_without_jobs_is_ended(
+    monkeypatch: pytest.MonkeyPatch, ignored: str, code: int
+) -> None:
+    monkeypatch.setattr(launch, "IDLE_SECONDS", 0.2)
+    words = [sys.executable, "-c", STUBBORN.format(ignored=ignored)]
+    process = subprocess.Popen(words, preexec_fn=partial(set_interrupts, signal.SIG_DFL))
+    began = time.monotonic()
+    assert _ended(process, [began]) == code
+    assert time.monotonic() - began < 30
+
+
+def test_a_snakemake_with_jobs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "IDLE_SECONDS", 0.2)
+    process = subprocess.Popen(["sh", "-c", "sleep 3; exit 5"])
+    assert _ended(process, [time.monotonic()]) == 5
 
 
 def test_a_run_is_stopped_with_its_jobs() -> None:
