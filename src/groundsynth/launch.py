@@ -29,6 +29,7 @@ from groundsynth.figures.headline import spoken
 from groundsynth.figures.terminal import aligned
 from groundsynth.files import read_json
 from groundsynth.sources.area import tiles_of_configured
+from groundsynth.system_processes import descendants, snakemakes_in, stop_command
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVING_SECONDS = 10.0
@@ -125,7 +126,7 @@ def _lock(descriptor: int, folder: Path) -> None:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if _snakemakes(folder) or time.monotonic() >= end:
+            if snakemakes_in(folder) or time.monotonic() >= end:
                 raise
             time.sleep(0.1)
 
@@ -142,10 +143,10 @@ def only_launch(folder: Path) -> Iterator[tuple[int, bool]]:
             _lock(stream.fileno(), folder)
         except BlockingIOError:
             stream.seek(0)
-            alive = _snakemakes(folder) or stream.read().split()[:1] or ["unknown"]
+            alive = snakemakes_in(folder) or stream.read().split()[:1] or ["unknown"]
             raise StateError(
                 f"A run is already at work in {folder} (process {', '.join(alive)}): wait for it, "
-                f"or stop it {_stop_command(alive)} and start again."
+                f"or stop it {stop_command(alive)} and start again."
             ) from None
         except OSError as error:
             raise StateError(
@@ -168,64 +169,11 @@ def release_stale_lock(folder: Path) -> bool:
     Snakemake started by hand can be alive there; its lock is left alone, and Snakemake says so.
     """
     locks = list((folder / ".snakemake" / "locks").glob("*.lock"))
-    if not locks or _snakemakes(folder):
+    if not locks or snakemakes_in(folder):
         return False
     for lock in locks:
         lock.unlink(missing_ok=True)
     return True
-
-
-def _snakemakes(folder: Path) -> list[str]:
-    """Numbers of this machine's processes that run Snakemake in the folder, and are not killed."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            here = (process / "cwd").resolve() == folder and not _killed(process)
-        except OSError:  # ended meanwhile, or another user's
-            continue
-        if here and any(Path(os.fsdecode(word)).name == "snakemake" for word in words[:4]):
-            found.append(process.name)
-    return found
-
-
-def _killed(process: Path) -> bool:
-    """Whether a process (its folder in /proc) has got a SIGKILL and is about to leave."""
-    return _has_signal(process, "ShdPnd", signal.SIGKILL)
-
-
-def _has_signal(process: Path, mask: str, number: signal.Signals) -> bool:
-    """Whether a signal stands in one of the masks that /proc tells of a process."""
-    status = (process / "status").read_text("utf-8")
-    return bool(int(status.partition(f"{mask}:")[2].split()[0], 16) & 1 << (number - 1))
-
-
-def _stop_command(processes: Sequence[str]) -> str:
-    """How to stop these processes: a run that a script put in the background ignores SIGINT.
-
-    Snakemake waits for its jobs, and leaves it to the terminal to interrupt them.
-    """
-    with suppress(OSError):  # ended meanwhile, or on another machine
-        if any(_has_signal(Path("/proc", p), "SigIgn", signal.SIGINT) for p in processes):
-            return f"after the jobs under way with 'kill -TERM {' '.join(processes)}'"
-    return f"with 'kill -INT {' '.join([*processes, *_descendants(processes)])}'"
-
-
-def _descendants(processes: Sequence[str]) -> list[str]:
-    """Numbers of the processes that these have started, and those in turn."""
-    parents: dict[str, str] = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # ended meanwhile
-            state, parent = (process / "stat").read_text("utf-8").rpartition(")")[2].split()[:2]
-            if state != "Z":  # ended, but for its parent's notice
-                parents[process.name] = parent
-    found, known = [], set(processes)
-    while new := [child for child, parent in parents.items() if parent in known - {child}]:
-        found += new
-        known |= set(new)
-        for child in new:
-            del parents[child]
-    return found
 
 
 def _supervise(command: Sequence[str], folder: Path, lock: int) -> tuple[int, float]:
@@ -270,7 +218,7 @@ def _ended(process: subprocess.Popen[bytes], asked: Sequence[float]) -> int:
     while True:
         with suppress(subprocess.TimeoutExpired):
             return process.wait(timeout=1)
-        if not asked or _descendants([str(process.pid)]):
+        if not asked or descendants([str(process.pid)]):
             since = math.inf
             continue
         since = min(since, time.monotonic())

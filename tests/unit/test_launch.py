@@ -18,7 +18,8 @@ import pytest
 from groundsynth import launch
 from groundsynth.errors import StateError
 from groundsynth.files import write_json
-from groundsynth.launch import _ended, _has_signal, _say_result, _stop_command, main, only_launch
+from groundsynth.launch import _ended, _say_result, main, only_launch
+from groundsynth.system_processes import has_signal, stop_command
 
 from .conftest import set_interrupts, until
 
@@ -196,7 +197,7 @@ def test_an_interrupt_stops_a_launch_unless_it_is_ignored(tmp_path: Path, ignore
     assert launched.stdout.readline() == f"{ignored}\n"
     waiting = Path(f"/proc/{launched.pid}/status")
     if not ignored:
-        until(lambda: _has_signal(waiting.parent, "SigCgt", signal.SIGINT), "the handler")
+        until(lambda: has_signal(waiting.parent, "SigCgt", signal.SIGINT), "the handler")
     launched.send_signal(signal.SIGINT)
     _, said = launched.communicate("")
     assert launched.returncode == 3
@@ -242,7 +243,7 @@ def test_a_run_is_stopped_with_its_jobs() -> None:
         children = Path(f"/proc/{job.pid}/task/{job.pid}/children")
         until(lambda: len(children.read_text("utf-8").split()) == 2, "both children")
         expected = [str(job.pid), *children.read_text("utf-8").split()]
-        said = _stop_command([str(job.pid)])
+        said = stop_command([str(job.pid)])
         assert said.startswith("with 'kill -INT ")
         assert sorted(said.split("'")[1].split()[2:]) == sorted(expected)
     finally:
@@ -270,10 +271,10 @@ def test_how_a_run_is_stopped_depends_on_what_it_ignores() -> None:
     ]
     heeding, ignoring = (str(job.pid) for job in jobs)
     try:
-        assert _stop_command([heeding]) == f"with 'kill -INT {heeding}'"
-        assert _stop_command([ignoring]).endswith(f"with 'kill -TERM {ignoring}'")
+        assert stop_command([heeding]) == f"with 'kill -INT {heeding}'"
+        assert stop_command([ignoring]).endswith(f"with 'kill -TERM {ignoring}'")
     finally:
         for job in jobs:
             job.kill()
             job.wait()
-    assert _stop_command(["unknown"]) == "with 'kill -INT unknown'"
+    assert stop_command(["unknown"]) == "with 'kill -INT unknown'"
